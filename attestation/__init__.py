@@ -1,0 +1,1 @@
+"""Evidence to claims to verdict; reference values; release policy; release ledger."""

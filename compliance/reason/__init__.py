@@ -1,0 +1,1 @@
+"""Reasoning about facts: authorisation, reach, network."""

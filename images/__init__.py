@@ -1,0 +1,1 @@
+"""The measured image: build, measure, boot, publish."""

@@ -1,0 +1,1 @@
+"""A cloud on this machine that authorises and attests for real."""

@@ -1,0 +1,1 @@
+"""Who may do what: pure functions that return policy documents."""

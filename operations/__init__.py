@@ -1,0 +1,1 @@
+"""Day two, and the `bulkhead` command."""

@@ -1,0 +1,1 @@
+"""What a tenant is: specifications, names, address plan, loading and validation."""
