@@ -1,0 +1,271 @@
+"""All tenant files together: loading, layering (defaults < tenant file < overrides) and checks across tenants."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from tenancy import accounts, addresses
+from tenancy.base import Spec
+from tenancy.errors import Problem, SpecError
+from tenancy.names import Names
+from tenancy.platform import Platform
+from tenancy.sources import Place, Source, dotted, read
+from tenancy.tenant import Tenant
+
+PLATFORM_FILE = "platform.yaml"
+DEFAULTS_FILE = "defaults.yaml"
+SpecT = TypeVar("SpecT", bound=Spec)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The platform and its tenants, ordered by id: valid on their own and together."""
+
+    platform: Platform
+    tenants: tuple[Tenant, ...]
+
+    def tenant(self, tenant_id: str) -> Tenant:
+        """The tenant with this id. Raises `SpecError` that lists the ids there are."""
+        for tenant in self.tenants:
+            if tenant.id == tenant_id:
+                return tenant
+        known = ", ".join(tenant.id for tenant in self.tenants)
+        raise SpecError([Problem("tenants", 0, "id", tenant_id, "no such tenant", f"There are: {known}")])
+
+    def select(self, ids: Iterable[str] | None) -> tuple[Tenant, ...]:
+        """The tenants with these ids, in the fleet's order; all of them for None."""
+        if ids is None:
+            return self.tenants
+        wanted = {self.tenant(tenant_id).id for tenant_id in ids}
+        return tuple(tenant for tenant in self.tenants if tenant.id in wanted)
+
+    def names(self, tenant: Tenant) -> Names:
+        """The names of a tenant's resources."""
+        return Names(self.platform.name, tenant.id)
+
+    def account_id(self, tenant: Tenant, *, local: bool) -> str:
+        """The tenant's account id: derived on the local cloud, from the tenant file elsewhere."""
+        if local:
+            return accounts.local_account_id(self.platform.organisation.email(tenant.id))
+        if tenant.account_id is None:
+            raise _account_unknown(f"{tenant.id}.yaml", "account_id")
+        return tenant.account_id
+
+    def audit_account_id(self, *, local: bool) -> str:
+        """The audit account's id, likewise."""
+        if local:
+            return accounts.local_account_id(self.platform.organisation.email("audit"))
+        if self.platform.audit.account_id is None:
+            raise _account_unknown(PLATFORM_FILE, "audit.account_id")
+        return self.platform.audit.account_id
+
+    def management_account_id(self, *, local: bool) -> str:
+        """The management account's id, likewise."""
+        if local:
+            return accounts.local_account_id(self.platform.organisation.email("management"))
+        if self.platform.organisation.management_account_id is None:
+            raise _account_unknown(PLATFORM_FILE, "organisation.management_account_id")
+        return self.platform.organisation.management_account_id
+
+
+def _account_unknown(file: str, field: str) -> SpecError:
+    way_out = "Deploy the organisation first and write the id that it prints into this field, in quotes"
+    return SpecError([Problem(file, 0, field, "", "the account's id is not known", way_out)])
+
+
+def load(directory: Path, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Fleet:
+    """The fleet in `directory`: `platform.yaml`, `defaults.yaml` (optional) and one file per tenant.
+
+    `overrides` maps a tenant id to values that win over its file, as nested mappings. Raises `SpecError` with every
+    problem of every file at once.
+    """
+    problems: list[Problem] = []
+    platform = _platform(directory, problems)
+    defaults = _defaults(directory, problems)
+    tenants: list[tuple[Tenant, Source]] = []
+    known: set[str] = set()
+    for path in _tenant_files(directory, problems):
+        source = read(path, shown=path.name)
+        problems += source.problems
+        if source.value is None:
+            continue
+        known.add(path.stem)
+        merged = _merge(_merge(defaults.value or {}, source.value), (overrides or {}).get(path.stem, {}))
+        tenant = _model(Tenant, merged, source, problems)
+        if tenant is None:
+            continue
+        if tenant.id != path.stem:
+            way_out = f"Name the file {tenant.id}.yaml or change the id"
+            problems.append(_at(source, ("id",), tenant.id, f"the file is called {path.name}", way_out))
+        tenants.append((tenant, source))
+    for stray in sorted(set(overrides or {}) - known):
+        way_out = f"Tenants are: {', '.join(sorted(known))}"
+        problems.append(Problem("overrides", 0, stray, "", "an override for a tenant that does not exist", way_out))
+    problems += _unique_ids(tenants)
+    problems += _overlapping(tenants)
+    if platform is not None:
+        for tenant, source in tenants:
+            problems += _against_platform(platform, tenant, source)
+    if problems or platform is None:
+        raise SpecError(problems)
+    return Fleet(platform, tuple(sorted((tenant for tenant, _ in tenants), key=lambda tenant: tenant.id)))
+
+
+def _platform(directory: Path, problems: list[Problem]) -> Platform | None:
+    source = read(directory / PLATFORM_FILE, shown=PLATFORM_FILE)
+    problems += source.problems
+    return None if source.value is None else _model(Platform, source.value, source, problems)
+
+
+def _defaults(directory: Path, problems: list[Problem]) -> Source:
+    path = directory / DEFAULTS_FILE
+    if not path.exists():
+        return Source(DEFAULTS_FILE, value={})
+    source = read(path, shown=DEFAULTS_FILE)
+    problems += source.problems
+    for field in sorted(set(source.value or {}) - set(Tenant.model_fields)):
+        problems.append(_unknown_field(source, (field,), sorted(Tenant.model_fields)))
+        del source.value[field]
+    for field in ("id", "account_id"):
+        if source.value and field in source.value:
+            way_out = "Write it in each tenant's file"
+            problems.append(_at(source, (field,), str(source.value.pop(field)), "cannot be a default", way_out))
+    return source
+
+
+def _tenant_files(directory: Path, problems: list[Problem]) -> list[Path]:
+    if not directory.is_dir():
+        way_out = "Name a folder with platform.yaml and the tenant files"
+        raise SpecError([Problem(str(directory), 0, "(folder)", "", "no such folder", way_out)])
+    problems += [
+        Problem(path.name, 0, "(file)", "", "would be ignored", "Rename it to end in .yaml")
+        for path in sorted(directory.glob("*.yml"))
+    ]
+    paths = [path for path in sorted(directory.glob("*.yaml")) if path.name not in {PLATFORM_FILE, DEFAULTS_FILE}]
+    if not paths:
+        way_out = "Make one with `bulkhead tenants new ID`"
+        problems.append(Problem(str(directory), 0, "(folder)", "", "there is no tenant file", way_out))
+    return paths
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Mappings merge field by field; everything else, lists included, is replaced whole."""
+    merged = dict(base)
+    for key, value in over.items():
+        held = merged.get(key)
+        merged[key] = _merge(held, value) if isinstance(held, dict) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _model(model: type[SpecT], value: Mapping[str, Any], source: Source, problems: list[Problem]) -> SpecT | None:
+    try:
+        return model.model_validate(value)
+    except ValidationError as invalid:
+        for error in invalid.errors():
+            place: Place = tuple(error["loc"])
+            if error["type"] == "extra_forbidden":
+                problems.append(_unknown_field(source, place, _fields_around(model, place)))
+                continue
+            shown = "" if error["type"] == "missing" or isinstance(error["input"], dict) else repr(error["input"])
+            message = error["msg"].removeprefix("Value error, ")
+            problems.append(_at(source, place, shown[:80], message, _way_out(error["type"])))
+        return None
+
+
+def _way_out(kind: str) -> str:
+    if kind == "missing":
+        return "Add the field, or give it a value in defaults.yaml"
+    if kind.endswith(("_type", "_parsing")):
+        return "Write a value of that type"
+    return "See `bulkhead tenants schema` for what the field takes"
+
+
+def _fields_around(model: type[Spec], place: Place) -> list[str]:
+    """The fields that the mapping around `place` takes; empty where that is not a specification of ours."""
+    current: Any = model
+    for part in place[:-1]:
+        if isinstance(part, int):
+            continue
+        field = getattr(current, "model_fields", {}).get(part)
+        if field is None:
+            return []
+        inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        current = next((kind for kind in inner if isinstance(kind, type) and issubclass(kind, Spec)), None)
+    return sorted(getattr(current, "model_fields", {}))
+
+
+def _unknown_field(source: Source, place: Place, fields: list[str]) -> Problem:
+    name = str(place[-1])
+    close = difflib.get_close_matches(name, fields, n=1)
+    known = f"Known here: {', '.join(fields)}" if fields else "Remove it"
+    return _at(source, place, "", "unknown field", f"Did you mean `{close[0]}`?" if close else known)
+
+
+def _at(source: Source, place: Place, value: str, message: str, way_out: str) -> Problem:
+    return Problem(source.file, source.line(place), dotted(place) or "(file)", value, message, way_out)
+
+
+def _unique_ids(tenants: list[tuple[Tenant, Source]]) -> list[Problem]:
+    problems: list[Problem] = []
+    for field in ("id", "account_id"):
+        first: dict[str, str] = {}
+        for tenant, source in tenants:
+            value = getattr(tenant, field)
+            if value is None:
+                continue
+            if value in first:
+                message, way_out = f"also used in {first[value]}", "Every tenant has its own"
+                problems.append(_at(source, (field,), value, message, way_out))
+            first.setdefault(value, source.file)
+    return problems
+
+
+def _overlapping(tenants: list[tuple[Tenant, Source]]) -> list[Problem]:
+    sources = {source.file: source for _, source in tenants}
+    ranges = [(source.file, tenant.network.cidr) for tenant, source in tenants]
+    return [
+        _at(sources[owner], ("network", "cidr"), cidr, f"overlaps {other_cidr} of {other}", "Choose a free range")
+        for owner, cidr, other, other_cidr in addresses.overlaps(ranges)
+    ]
+
+
+def _against_platform(platform: Platform, tenant: Tenant, source: Source) -> list[Problem]:
+    problems: list[Problem] = []
+
+    def known(place: Place, value: str, names: Iterable[str], what: str) -> None:
+        choices = list(names)
+        if value not in choices:
+            way_out = f"Known: {', '.join(choices)}"
+            problems.append(_at(source, place, value, f"the platform has no such {what}", way_out))
+
+    def at_least(place: Place, value: int, floor: int) -> None:
+        if value < floor:
+            way_out = f"Write at least {floor}"
+            problems.append(_at(source, place, str(value), f"below the platform's floor of {floor} days", way_out))
+
+    known(("cloud",), tenant.cloud, platform.clouds, "cloud")
+    cloud = platform.clouds.get(tenant.cloud)
+    if cloud is not None:
+        known(("region",), tenant.region, cloud.regions, f"region on {tenant.cloud}")
+        known(("compute", "shape"), tenant.compute.shape, cloud.shapes, f"shape on {tenant.cloud}")
+        known(("compute", "image"), tenant.compute.image, cloud.images, f"image on {tenant.cloud}")
+    for index, dataset in enumerate(tenant.datasets):
+        place = ("datasets", index)
+        known((*place, "sensitivity"), dataset.sensitivity, platform.sensitivity_classes, "sensitivity class")
+        held = platform.sensitivity_classes.get(dataset.sensitivity)
+        if held is not None and dataset.retention_days > held.max_retention_days:
+            message = f"class {dataset.sensitivity} may be kept at most {held.max_retention_days} days"
+            value, way_out = str(dataset.retention_days), f"Write at most {held.max_retention_days}"
+            problems.append(_at(source, (*place, "retention_days"), value, message, way_out))
+    at_least(("audit", "retention_days"), tenant.audit.retention_days, platform.floors.audit_retention_days)
+    if tenant.key_rotation_days > platform.floors.key_rotation_days:
+        message = f"slower than the platform's limit of {platform.floors.key_rotation_days} days"
+        way_out = f"Write at most {platform.floors.key_rotation_days}"
+        problems.append(_at(source, ("key_rotation_days",), str(tenant.key_rotation_days), message, way_out))
+    return problems
