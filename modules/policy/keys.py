@@ -1,0 +1,298 @@
+"""Resource lock on keys: one policy per tenant and purpose, and the audit account's own.
+
+Administration and use are separate: whoever may change a key policy may not use the key, and no statement hands the
+decision to IAM (`kms:*` for the account root), because that would let any administrator of the account in.
+"""
+
+from __future__ import annotations
+
+from modules.policy.conditions import foreign_principal, merged, not_a_service, not_through_own_endpoint, other_than
+from modules.policy.scope import Document, Statement, TenantScope, document
+from tenancy.names import DEPLOYER_ROLE, KEY_OF_BUCKET, KeyPurpose, audit_bucket, trail
+
+ADMINISTRATION = [
+    "kms:CancelKeyDeletion",
+    "kms:CreateAlias",
+    "kms:CreateKey",
+    "kms:DeleteAlias",
+    "kms:DescribeKey",
+    "kms:DisableKey",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListAliases",
+    "kms:ListGrants",
+    "kms:ListKeyPolicies",
+    "kms:ListKeyRotations",
+    "kms:ListResourceTags",
+    "kms:PutKeyPolicy",
+    "kms:RevokeGrant",
+    "kms:RotateKeyOnDemand",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateAlias",
+    "kms:UpdateKeyDescription",
+]
+INSPECTION = [
+    "kms:DescribeKey",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListGrants",
+    "kms:ListKeyPolicies",
+    "kms:ListKeyRotations",
+    "kms:ListResourceTags",
+]
+USE = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*", "kms:GenerateMac", "kms:Sign"]
+
+
+def key_policy(scope: TenantScope, purpose: KeyPurpose) -> Document:
+    """The policy of the tenant's key for `purpose`."""
+    shared = [
+        allow_administration(scope.root_arn, scope.deployer_arn),
+        allow_inspection(scope),
+        deny_other_accounts(scope),
+    ]
+    if purpose == "disk":
+        return document(
+            *shared,
+            allow_machines_to_attach_disks(scope),
+            allow_services_to_hold_grants(scope),
+            deny_grants_to_people(),
+        )
+    if purpose == "logs":
+        return document(*shared, allow_log_service(scope), deny_grants())
+    return document(
+        *shared,
+        *_uses(scope, purpose),
+        *allow_bucket_encryption(scope, purpose),
+        deny_use_by_others(scope, purpose),
+        deny_use_from_elsewhere(scope),
+        deny_grants(),
+    )
+
+
+def _users(scope: TenantScope, purpose: KeyPurpose) -> dict[str, tuple[str, list[str]]]:
+    """Who uses a key and how: Sid to role ARN and actions."""
+    trainer, owner = scope.role_arn("trainer"), scope.role_arn("data-owner")
+    make = ["kms:GenerateDataKey", "kms:DescribeKey"]
+    both = ["kms:Decrypt", *make]
+    uses: dict[str, dict[str, tuple[str, list[str]]]] = {
+        "data": {
+            "AllowDataOwnerToSeal": (owner, both),
+            "AllowTrainerToOpen": (trainer, ["kms:Decrypt", "kms:DescribeKey"]),
+        },
+        "checkpoint": {"AllowTrainerToSaveAndResume": (trainer, both)},
+        "export": {
+            "AllowTrainerToExport": (trainer, both),
+            "AllowDataOwnerToTakeTheModel": (owner, ["kms:Decrypt", "kms:DescribeKey"]),
+        },
+    }
+    return uses[purpose]
+
+
+def _uses(scope: TenantScope, purpose: KeyPurpose) -> list[Statement]:
+    """Allows each user its actions, only for data that carries the tenant's label in the encryption context."""
+    return [
+        {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Principal": {"AWS": arn},
+            "Action": actions,
+            "Resource": "*",
+            "Condition": {"StringEquals": {"kms:EncryptionContext:tenant": scope.names.tenant}},
+        }
+        for sid, (arn, actions) in _users(scope, purpose).items()
+    ]
+
+
+def allow_administration(root_arn: str, deployer_arn: str) -> Statement:
+    """The deployer manages the key and cannot use it. The condition survives the role being made again."""
+    return {
+        "Sid": "AllowAdministrationWithoutUse",
+        "Effect": "Allow",
+        "Principal": {"AWS": root_arn},
+        "Action": ADMINISTRATION,
+        "Resource": "*",
+        "Condition": {"ArnEquals": {"aws:PrincipalArn": deployer_arn}},
+    }
+
+
+def allow_inspection(scope: TenantScope) -> Statement:
+    """The auditor, and the users of the key, read its settings."""
+    readers = [scope.role_arn("auditor"), scope.role_arn("trainer"), scope.role_arn("data-owner")]
+    return {
+        "Sid": "AllowInspection",
+        "Effect": "Allow",
+        "Principal": {"AWS": scope.root_arn},
+        "Action": INSPECTION,
+        "Resource": "*",
+        "Condition": {"ArnEquals": {"aws:PrincipalArn": readers}},
+    }
+
+
+def deny_other_accounts(scope: TenantScope) -> Statement:
+    """Stops every other account, whatever a grant or a later statement says."""
+    return {
+        "Sid": "DenyOtherAccounts",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "kms:*",
+        "Resource": "*",
+        "Condition": foreign_principal(scope.account_id),
+    }
+
+
+def deny_use_by_others(scope: TenantScope, purpose: KeyPurpose) -> Statement:
+    """Stops the account's administrators, root included, from using the key: only the named roles do."""
+    arns = [arn for arn, _ in _users(scope, purpose).values()]
+    return {
+        "Sid": "DenyUseByOthers",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": USE,
+        "Resource": "*",
+        "Condition": merged(other_than(*arns), not_a_service()),
+    }
+
+
+def deny_use_from_elsewhere(scope: TenantScope) -> Statement:
+    """Stops stolen credentials: the key is used only through the tenant's own VPC endpoint."""
+    return {
+        "Sid": "DenyUseFromElsewhere",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": USE,
+        "Resource": "*",
+        "Condition": not_through_own_endpoint(scope.account_id),
+    }
+
+
+def allow_bucket_encryption(scope: TenantScope, purpose: KeyPurpose) -> list[Statement]:
+    """S3 uses the key on behalf of a user of it, for objects of the bucket that belongs to the purpose."""
+    bucket = scope.names.bucket_arn(next(name for name, key in KEY_OF_BUCKET.items() if key == purpose))
+    arns = [arn for arn, _ in _users(scope, purpose).values()]
+    return [
+        {
+            "Sid": "AllowBucketEncryption",
+            "Effect": "Allow",
+            "Principal": {"AWS": arns},
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": "*",
+            "Condition": {
+                "StringEquals": {
+                    "kms:ViaService": f"s3.{scope.region}.amazonaws.com",
+                    "kms:CallerAccount": scope.account_id,
+                },
+                # With a bucket key the context names the bucket, without one the object.
+                "StringLike": {"kms:EncryptionContext:aws:s3:arn": [bucket, f"{bucket}/*"]},
+            },
+        }
+    ]
+
+
+def deny_grants() -> Statement:
+    """Stops grants: they would give the key away beside the policy."""
+    return {
+        "Sid": "DenyGrants",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["kms:CreateGrant", "kms:ReplicateKey"],
+        "Resource": "*",
+    }
+
+
+def allow_machines_to_attach_disks(scope: TenantScope) -> Statement:
+    """EBS encrypts volumes of this account with the key, on behalf of whoever starts a machine here."""
+    return {
+        "Sid": "AllowVolumesOfThisAccount",
+        "Effect": "Allow",
+        "Principal": {"AWS": scope.root_arn},
+        "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+        "Resource": "*",
+        "Condition": {
+            "StringEquals": {
+                "kms:ViaService": f"ec2.{scope.region}.amazonaws.com",
+                "kms:CallerAccount": scope.account_id,
+            }
+        },
+    }
+
+
+def allow_services_to_hold_grants(scope: TenantScope) -> Statement:
+    """EC2 and Auto Scaling hold the grant that keeps a volume attached; no person does."""
+    return {
+        "Sid": "AllowGrantsForVolumes",
+        "Effect": "Allow",
+        "Principal": {"AWS": scope.root_arn},
+        "Action": "kms:CreateGrant",
+        "Resource": "*",
+        "Condition": {
+            "Bool": {"kms:GrantIsForAWSResource": "true"},
+            "StringEquals": {
+                "kms:ViaService": f"ec2.{scope.region}.amazonaws.com",
+                "kms:CallerAccount": scope.account_id,
+            },
+        },
+    }
+
+
+def deny_grants_to_people() -> Statement:
+    """Stops grants that are not held by an AWS service for a resource of its own."""
+    return {
+        "Sid": "DenyGrantsToPeople",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["kms:CreateGrant", "kms:ReplicateKey"],
+        "Resource": "*",
+        "Condition": {"BoolIfExists": {"kms:GrantIsForAWSResource": "false"}},
+    }
+
+
+def allow_log_service(scope: TenantScope) -> Statement:
+    """CloudWatch Logs encrypts the tenant's log groups, and no others, with the key."""
+    groups = f"arn:aws:logs:{scope.region}:{scope.account_id}:log-group:/{scope.names.platform}/{scope.names.tenant}/*"
+    return {
+        "Sid": "AllowLogService",
+        "Effect": "Allow",
+        "Principal": {"Service": f"logs.{scope.region}.amazonaws.com"},
+        "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+        "Resource": "*",
+        "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+    }
+
+
+def audit_key_policy(platform: str, audit_account: str, management_account: str, region: str) -> Document:
+    """The key of the audit trail: its own account's, so that shredding a tenant's keys leaves the evidence readable."""
+    trail_arn = f"arn:aws:cloudtrail:{region}:{management_account}:trail/{trail(platform)}"
+    trails = f"arn:aws:cloudtrail:*:{management_account}:trail/*"
+    root = f"arn:aws:iam::{audit_account}:root"
+    return document(
+        allow_administration(root, f"arn:aws:iam::{audit_account}:role/{DEPLOYER_ROLE}"),
+        {
+            "Sid": "AllowTrailToEncrypt",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudtrail.amazonaws.com"},
+            "Action": ["kms:GenerateDataKey*", "kms:DescribeKey"],
+            "Resource": "*",
+            "Condition": {
+                "StringEquals": {"aws:SourceArn": trail_arn},
+                "StringLike": {
+                    "kms:EncryptionContext:aws:cloudtrail:arn": f"arn:aws:cloudtrail:*:{management_account}:trail/*"
+                },
+            },
+        },
+        {
+            "Sid": "AllowAuditorsToRead",
+            "Effect": "Allow",
+            "Principal": {"AWS": root},
+            "Action": ["kms:Decrypt", "kms:DescribeKey"],
+            "Resource": "*",
+            "Condition": {
+                "StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"},
+                "StringLike": {"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{audit_bucket(platform)}*"},
+            },
+        },
+        deny_grants(),
+    )

@@ -1,0 +1,349 @@
+"""The organisation's own documents: identity lock (SCP), resource lock (RCP) and the quarantine.
+
+They are parametric: one document for every tenant, because Organizations takes five policies per target and 5,120
+characters each. `${aws:PrincipalAccount}` and `${aws:ResourceAccount}` stand for whoever calls and whatever is called.
+"""
+
+from __future__ import annotations
+
+from modules.policy.conditions import (
+    foreign_principal,
+    foreign_resource,
+    merged,
+    not_a_service,
+    other_than,
+    without_tls,
+)
+from modules.policy.scope import Document, Statement, document
+from tenancy.names import DEPLOYER_ROLE
+
+DEPLOYER = f"arn:aws:iam::*:role/{DEPLOYER_ROLE}"
+
+RCP_SERVICES = ("s3:*", "kms:*", "sqs:*", "secretsmanager:*", "ecr:*", "logs:*", "dynamodb:*")
+"""Services that resource control policies cover (Organizations user guide, "Supported services"), less STS."""
+
+
+def service_control_policies(platform: str) -> dict[str, Document]:
+    """Policies for the tenants' organisational unit, by name."""
+    return {
+        f"{platform}-identity-lock": document(
+            deny_resources_of_other_accounts(),
+            deny_leaving(),
+            deny_touching_the_deployer(),
+            deny_identities_without_boundary(platform),
+            deny_changing_boundaries(platform),
+            deny_long_lived_identities(),
+        ),
+        f"{platform}-guardrails": document(
+            deny_relabelling(),
+            deny_ways_out_of_the_network(),
+            deny_sharing(),
+            deny_opening_resources(),
+            deny_blinding_the_audit(),
+            deny_lifting_account_blocks(),
+        ),
+    }
+
+
+def deny_resources_of_other_accounts() -> Statement:
+    """Stops a tenant's principal, whatever it was granted there, from acting on a resource of another account."""
+    return {
+        "Sid": "DenyResourcesOfOtherAccounts",
+        "Effect": "Deny",
+        "Action": "*",
+        "Resource": "*",
+        "Condition": foreign_resource("${aws:PrincipalAccount}"),
+    }
+
+
+def deny_leaving() -> Statement:
+    """Stops an account from leaving the organisation, and with it every policy of this file."""
+    return {
+        "Sid": "DenyLeaving",
+        "Effect": "Deny",
+        "Action": ["organizations:LeaveOrganization", "account:CloseAccount", "account:PutAlternateContact"],
+        "Resource": "*",
+    }
+
+
+def deny_touching_the_deployer() -> Statement:
+    """Stops a tenant's administrator from becoming the role that these policies exempt."""
+    return {
+        "Sid": "DenyTouchingTheDeployer",
+        "Effect": "Deny",
+        "Action": ["iam:*", "sts:AssumeRole"],
+        "Resource": DEPLOYER,
+        "Condition": merged({"StringEquals": {"aws:PrincipalAccount": "${aws:ResourceAccount}"}}, other_than(DEPLOYER)),
+    }
+
+
+def deny_identities_without_boundary(platform: str) -> Statement:
+    """Stops the making of a role that the platform's boundary does not limit."""
+    own_boundary = f"arn:aws:iam::${{aws:PrincipalAccount}}:policy/{platform}-*-boundary"
+    return {
+        "Sid": "DenyRolesWithoutBoundary",
+        "Effect": "Deny",
+        "Action": ["iam:CreateRole", "iam:PutRolePermissionsBoundary"],
+        "Resource": "*",
+        "Condition": merged({"StringNotLikeIfExists": {"iam:PermissionsBoundary": own_boundary}}, other_than(DEPLOYER)),
+    }
+
+
+def deny_changing_boundaries(platform: str) -> Statement:
+    """Stops a boundary from being taken off, or from being written by those whom it limits."""
+    return {
+        "Sid": "DenyChangingBoundaries",
+        "Effect": "Deny",
+        "Action": [
+            "iam:DeleteRolePermissionsBoundary",
+            "iam:CreatePolicy",
+            "iam:CreatePolicyVersion",
+            "iam:DeletePolicy",
+            "iam:DeletePolicyVersion",
+            "iam:SetDefaultPolicyVersion",
+        ],
+        "Resource": ["arn:aws:iam::*:role/*", f"arn:aws:iam::*:policy/{platform}-*-boundary"],
+        "Condition": other_than(DEPLOYER),
+    }
+
+
+def deny_long_lived_identities() -> Statement:
+    """Stops credentials that outlive a session: users, their keys, and outside identity providers."""
+    return {
+        "Sid": "DenyLongLivedIdentities",
+        "Effect": "Deny",
+        "Action": [
+            "iam:CreateUser",
+            "iam:CreateAccessKey",
+            "iam:CreateLoginProfile",
+            "iam:CreateSAMLProvider",
+            "iam:CreateOpenIDConnectProvider",
+            "iam:DeleteUserPermissionsBoundary",
+            "iam:PutUserPermissionsBoundary",
+        ],
+        "Resource": "*",
+        "Condition": other_than(DEPLOYER),
+    }
+
+
+def deny_relabelling() -> Statement:
+    """Stops anyone but the deployer from writing the labels by which data is told apart."""
+    return {
+        "Sid": "DenyRelabelling",
+        "Effect": "Deny",
+        "Action": ["*"],
+        "Resource": "*",
+        "Condition": merged(
+            {"ForAnyValue:StringEquals": {"aws:TagKeys": ["tenant", "platform", "sensitivity"]}}, other_than(DEPLOYER)
+        ),
+    }
+
+
+def deny_ways_out_of_the_network() -> Statement:
+    """Stops every route between a tenant's network and another network."""
+    return {
+        "Sid": "DenyWaysOutOfTheNetwork",
+        "Effect": "Deny",
+        "Action": [
+            "ec2:AttachInternetGateway",
+            "ec2:CreateInternetGateway",
+            "ec2:CreateEgressOnlyInternetGateway",
+            "ec2:CreateNatGateway",
+            "ec2:CreateVpcPeeringConnection",
+            "ec2:AcceptVpcPeeringConnection",
+            "ec2:CreateTransitGateway*",
+            "ec2:AcceptTransitGateway*",
+            "ec2:CreateVpcEndpoint*",
+            "ec2:ModifyVpcEndpoint*",
+            "ec2:CreateVpnConnection",
+            "ec2:CreateVpnGateway",
+            "ec2:AttachVpnGateway",
+            "ec2:CreateRoute",
+            "ec2:ReplaceRoute",
+            "ec2:AllocateAddress",
+            "ec2:AssociateAddress",
+            "ec2:CreateClientVpn*",
+            "ec2:CreateCarrierGateway",
+            "directconnect:*",
+            "vpc-lattice:*",
+        ],
+        "Resource": "*",
+        "Condition": other_than(DEPLOYER),
+    }
+
+
+def deny_sharing() -> Statement:
+    """Stops snapshots, images and other resources from being lent to another account."""
+    return {
+        "Sid": "DenySharing",
+        "Effect": "Deny",
+        "Action": [
+            "ec2:ModifySnapshotAttribute",
+            "ec2:ModifyImageAttribute",
+            "ec2:ModifyFpgaImageAttribute",
+            "ec2:CreateStoreImageTask",
+            "ram:CreateResourceShare",
+            "ram:AssociateResourceShare",
+            "ram:AcceptResourceShareInvitation",
+            "rds:ModifyDB*SnapshotAttribute",
+            "ssm:ModifyDocumentPermission",
+        ],
+        "Resource": "*",
+        "Condition": other_than(DEPLOYER),
+    }
+
+
+def deny_opening_resources() -> Statement:
+    """Stops resource policies, grants and copies that would let someone else in."""
+    return {
+        "Sid": "DenyOpeningResources",
+        "Effect": "Deny",
+        "Action": [
+            "s3:PutBucketPolicy",
+            "s3:DeleteBucketPolicy",
+            "s3:PutBucketAcl",
+            "s3:PutObjectAcl",
+            "s3:PutBucketOwnershipControls",
+            "s3:PutReplicationConfiguration",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:PutAccessPointPolicy",
+            "s3:PutEncryptionConfiguration",
+            "kms:PutKeyPolicy",
+            "kms:ReplicateKey",
+            "logs:PutResourcePolicy",
+            "logs:PutSubscriptionFilter",
+            "logs:PutDestination*",
+            "ecr:SetRepositoryPolicy",
+            "ecr:PutReplicationConfiguration",
+            "lambda:AddPermission",
+            "sns:AddPermission",
+            "sqs:AddPermission",
+            "events:PutPermission",
+            "secretsmanager:PutResourcePolicy",
+        ],
+        "Resource": "*",
+        "Condition": other_than(DEPLOYER),
+    }
+
+
+def deny_blinding_the_audit() -> Statement:
+    """Stops the record of what happened from being stopped, thinned out or deleted."""
+    return {
+        "Sid": "DenyBlindingTheAudit",
+        "Effect": "Deny",
+        "Action": [
+            "cloudtrail:StopLogging",
+            "cloudtrail:DeleteTrail",
+            "cloudtrail:UpdateTrail",
+            "cloudtrail:PutEventSelectors",
+            "ec2:DeleteFlowLogs",
+            "logs:DeleteLogGroup",
+            "logs:DeleteLogStream",
+            "logs:PutRetentionPolicy",
+            "logs:DisassociateKmsKey",
+            "s3:BypassGovernanceRetention",
+            "guardduty:Delete*",
+            "guardduty:Update*",
+            "access-analyzer:Delete*",
+        ],
+        "Resource": "*",
+        "Condition": other_than(DEPLOYER),
+    }
+
+
+def deny_lifting_account_blocks() -> Statement:
+    """Stops account-wide protections from being switched off."""
+    return {
+        "Sid": "DenyLiftingAccountBlocks",
+        "Effect": "Deny",
+        "Action": [
+            "s3:PutAccountPublicAccessBlock",
+            "ec2:DisableEbsEncryptionByDefault",
+            "ec2:DisableSnapshotBlockPublicAccess",
+            "ec2:DisableImageBlockPublicAccess",
+            "ec2:DisableAllowedImagesSettings",
+            "ec2:EnableSerialConsoleAccess",
+            "ec2:ModifyInstanceMetadataDefaults",
+            "ec2:ModifyVpcBlockPublicAccessOptions",
+        ],
+        "Resource": "*",
+        "Condition": other_than(DEPLOYER),
+    }
+
+
+def resource_control_policies(platform: str, audit_account: str, management_account: str) -> dict[str, Document]:
+    """Policies for every resource in the tenants' organisational unit, by name."""
+    return {
+        f"{platform}-resource-lock": document(
+            deny_callers_of_other_accounts(),
+            deny_assuming_roles_from_elsewhere(audit_account, management_account),
+            deny_services_working_for_others(audit_account, management_account),
+            deny_plain_http(),
+        ),
+    }
+
+
+def deny_callers_of_other_accounts() -> Statement:
+    """Stops every principal of another account, anonymous ones too, whatever the resource's own policy says."""
+    return {
+        "Sid": "DenyCallersOfOtherAccounts",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": list(RCP_SERVICES),
+        "Resource": "*",
+        "Condition": foreign_principal("${aws:ResourceAccount}"),
+    }
+
+
+def deny_assuming_roles_from_elsewhere(audit_account: str, management_account: str) -> Statement:
+    """Stops role assumption from other tenants and from outside; audit and deployment come from the platform's own."""
+    return {
+        "Sid": "DenyAssumingRolesFromElsewhere",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "sts:TagSession"],
+        "Resource": "*",
+        "Condition": foreign_principal("${aws:ResourceAccount}", audit_account, management_account),
+    }
+
+
+def deny_services_working_for_others(audit_account: str, management_account: str) -> Statement:
+    """Stops the confused deputy: an AWS service that acts here because of a resource in another tenant's account."""
+    own = ["${aws:ResourceAccount}", audit_account, management_account]
+    return {
+        "Sid": "DenyServicesWorkingForOthers",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": [*RCP_SERVICES, "sts:AssumeRole"],
+        "Resource": "*",
+        "Condition": {
+            "Bool": {"aws:PrincipalIsAWSService": "true"},
+            "Null": {"aws:SourceAccount": "false"},
+            "StringNotEquals": {"aws:SourceAccount": own},
+        },
+    }
+
+
+def deny_plain_http() -> Statement:
+    """Stops requests without TLS."""
+    return {
+        "Sid": "DenyPlainHttp",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:*", "kms:*", "sts:*", "sqs:*", "secretsmanager:*", "logs:*"],
+        "Resource": "*",
+        "Condition": merged(without_tls(), not_a_service()),
+    }
+
+
+def quarantine_policy() -> Document:
+    """For the quarantine unit: nothing but the deployer may act, so the tenant stops while its evidence stays."""
+    return document(
+        {
+            "Sid": "DenyAllButTheDeployer",
+            "Effect": "Deny",
+            "Action": "*",
+            "Resource": "*",
+            "Condition": other_than(DEPLOYER),
+        }
+    )
