@@ -278,9 +278,7 @@ def audit_key_policy(platform: str, audit_account: str, management_account: str,
             "Resource": "*",
             "Condition": {
                 "StringEquals": {"aws:SourceArn": trail_arn},
-                "StringLike": {
-                    "kms:EncryptionContext:aws:cloudtrail:arn": f"arn:aws:cloudtrail:*:{management_account}:trail/*"
-                },
+                "StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": trails},
             },
         },
         {
