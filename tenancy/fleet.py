@@ -96,6 +96,7 @@ def load(directory: Path, overrides: Mapping[str, Mapping[str, Any]] | None = No
         if source.value is None:
             continue
         known.add(path.stem)
+        source.under = defaults
         merged = _merge(_merge(defaults.value or {}, source.value), (overrides or {}).get(path.stem, {}))
         tenant = _model(Tenant, merged, source, problems)
         if tenant is None:
@@ -113,7 +114,8 @@ def load(directory: Path, overrides: Mapping[str, Mapping[str, Any]] | None = No
         for tenant, source in tenants:
             problems += _against_platform(platform, tenant, source)
     if problems or platform is None:
-        raise SpecError(problems)
+        # A wrong default is wrong once, however many tenants inherit it.
+        raise SpecError(list(set(problems)))
     return Fleet(platform, tuple(sorted((tenant for tenant, _ in tenants), key=lambda tenant: tenant.id)))
 
 
@@ -208,7 +210,7 @@ def _unknown_field(source: Source, place: Place, fields: list[str]) -> Problem:
 
 
 def _at(source: Source, place: Place, value: str, message: str, way_out: str) -> Problem:
-    return Problem(source.file, source.line(place), dotted(place) or "(file)", value, message, way_out)
+    return Problem(*source.where(place), dotted(place) or "(file)", value, message, way_out)
 
 
 def _unique_ids(tenants: list[tuple[Tenant, Source]]) -> list[Problem]:

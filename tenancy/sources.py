@@ -29,12 +29,16 @@ class Source:
     value: Any = None
     lines: dict[Place, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    under: Source | None = None
+    """The file whose values hold where this one is silent."""
 
-    def line(self, place: Place) -> int:
-        """Line of `place`, or of the nearest place around it that stands in the file, counted from 1."""
+    def where(self, place: Place) -> tuple[str, int]:
+        """File and line of `place`, counted from 1; of the nearest place around it where no file writes it down."""
+        if place not in self.lines and self.under is not None and place in self.under.lines:
+            return self.under.where(place)
         while place and place not in self.lines:
             place = place[:-1]
-        return self.lines.get(place, 0)
+        return self.file, self.lines.get(place, 0)
 
 
 class _Builder:

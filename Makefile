@@ -1,0 +1,42 @@
+# Two commands set everything up and run it: `make demo` (the main job) and `make test` (all tests).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export JSII_RUNTIME_PACKAGE_CACHE := enabled
+export CHECKPOINT_DISABLE := 1
+
+.PHONY: help setup demo test lint unit e2e bench fuzz schemas clean
+
+help: ## what there is
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: ## everything that the project needs on this machine (idempotent)
+	@scripts/setup
+
+demo: setup ## two tenants on the local cloud: deployed, sealed, trained, attacked, scanned; ends with a report
+	@$(BIN)/bulkhead demo
+
+test: setup lint unit e2e ## all tests
+
+lint: setup ## ruff, mypy, import-linter, and the generated files are fresh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/bulkhead tenants schema --check
+
+unit: setup ## tests without servers, Terraform or virtual machines
+	$(BIN)/pytest -n 2 --dist loadscope -m "not e2e"
+
+e2e: setup ## tests that start servers, Terraform or virtual machines
+	$(BIN)/pytest -m e2e
+
+schemas: setup ## writes the JSON schemas of the tenant files
+	$(BIN)/bulkhead tenants schema --write
+
+clean: ## removes everything that set-up, demo and tests made
+	@if [ -x $(BIN)/bulkhead ]; then $(BIN)/bulkhead local down; fi
+	rm -rf .venv .bulkhead node_modules out build cdktf.out *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+	  .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
