@@ -1,0 +1,120 @@
+"""Wildcards of policies as regular expressions, and when two of them cannot meet.
+
+Three matchings differ in how far a `*` reaches:
+
+- an action or a string: anywhere;
+- an ARN in a condition (`ArnLike`): each of the six colon-separated parts is matched on its own (IAM User Guide,
+  "Amazon Resource Name (ARN) condition operators");
+- an ARN in `Resource`: within its part, unless the `*` ends the part, when it may also reach beyond the colon (IAM User
+  Guide, "JSON policy elements: Resource"). The last part, the resource, may itself hold colons.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
+
+Piece = tuple[Literal["glob", "literal"], str]
+"""A part of a pattern: `glob` text in which `*` and `?` are wildcards, or `literal` text in which nothing is."""
+
+_PARTS_BEFORE_RESOURCE = 5
+
+
+def _anywhere(pieces: Sequence[Piece]) -> str:
+    out: list[str] = []
+    for kind, text in pieces:
+        if kind == "literal":
+            out.append(re.escape(text))
+            continue
+        out.extend(".*" if char == "*" else "." if char == "?" else re.escape(char) for char in text)
+    return "".join(out)
+
+
+def _by_part(pieces: Sequence[Piece], *, reach_beyond: bool) -> str:
+    chars = [(kind == "glob", char) for kind, text in pieces for char in text]
+    out: list[str] = []
+    part = 0
+    for index, (wild, char) in enumerate(chars):
+        last = part >= _PARTS_BEFORE_RESOURCE
+        if char == ":":
+            part += 1
+            out.append(":")
+        elif wild and char == "*":
+            ends_part = index + 1 == len(chars) or chars[index + 1][1] == ":"
+            out.append(".*" if last or (reach_beyond and ends_part) else "[^:]*")
+        elif wild and char == "?":
+            out.append("." if last else "[^:]")
+        else:
+            out.append(re.escape(char))
+    return "".join(out)
+
+
+@lru_cache(maxsize=65536)
+def string_regex(pieces: tuple[Piece, ...], ignore_case: bool = False) -> re.Pattern[str]:
+    """The expression for a string or action pattern."""
+    return re.compile(_anywhere(pieces), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+@lru_cache(maxsize=65536)
+def condition_arn_regex(pieces: tuple[Piece, ...]) -> re.Pattern[str] | None:
+    """The expression for an `ArnLike` pattern, or None when the pattern is not an ARN.
+
+    A pattern of `*` alone is taken as any ARN.
+    """
+    colons = sum(text.count(":") for _, text in pieces)
+    if colons < _PARTS_BEFORE_RESOURCE:
+        return re.compile(r"(?:[^:]*:){5}.*", re.DOTALL) if pieces == (("glob", "*"),) else None
+    return re.compile(_by_part(pieces, reach_beyond=False), re.DOTALL)
+
+
+@lru_cache(maxsize=65536)
+def resource_regex(pieces: tuple[Piece, ...]) -> re.Pattern[str]:
+    """The expression for a `Resource` or `NotResource` pattern."""
+    return re.compile(_by_part(pieces, reach_beyond=True), re.DOTALL)
+
+
+def is_arn(value: str) -> bool:
+    """Whether a value has the six colon-separated parts of an ARN and starts with `arn`."""
+    return value.startswith("arn:") and value.count(":") >= _PARTS_BEFORE_RESOURCE
+
+
+def _collapse(pieces: Sequence[Piece]) -> list[str | None]:
+    """Tokens of a pattern: a character, `''` for any one character, None for any run of characters."""
+    tokens: list[str | None] = []
+    for kind, text in pieces:
+        for char in text:
+            if kind == "glob" and char == "*":
+                if not tokens or tokens[-1] is not None:
+                    tokens.append(None)
+            else:
+                tokens.append("" if kind == "glob" and char == "?" else char)
+    return tokens
+
+
+@lru_cache(maxsize=65536)
+def disjoint(left: tuple[Piece, ...], right: tuple[Piece, ...]) -> bool:
+    """Whether no string matches both patterns when every `*` may match anything.
+
+    `*` is read at its widest, so True is a proof for each of the three matchings.
+    """
+    a, b = _collapse(left), _collapse(right)
+    reachable = {(0, 0)}
+    stack = [(0, 0)]
+    while stack:
+        i, j = stack.pop()
+        if i == len(a) and j == len(b):
+            return False
+        steps: list[tuple[int, int]] = []
+        if i < len(a) and a[i] is None:
+            steps += [(i + 1, j), (i, j + 1)] if j < len(b) else [(i + 1, j)]
+        if j < len(b) and b[j] is None:
+            steps += [(i, j + 1), (i + 1, j)] if i < len(a) else [(i, j + 1)]
+        if i < len(a) and j < len(b) and None not in (a[i], b[j]) and (a[i] == b[j] or "" in (a[i], b[j])):
+            steps.append((i + 1, j + 1))
+        for step in steps:
+            if step not in reachable:
+                reachable.add(step)
+                stack.append(step)
+    return True

@@ -1,0 +1,93 @@
+"""`bulkhead authorize`: one request or many, judged by the evaluator of AWS authorisation."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from operations.errors import CommandError, Exit
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("authorize")(authorize)
+
+
+def authorize(
+    request: Annotated[str, typer.Option("--request", help="File with the question(s), or - for standard input.")],
+    json_output: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+) -> None:
+    """Would AWS allow this request? Exit 0 allowed, 1 denied, 2 malformed; a list is answered as a list."""
+    from compliance.errors import ComplianceError  # noqa: PLC0415
+    from compliance.reason.iam import authorise, parse_question  # noqa: PLC0415
+
+    def answer(question: Any, place: str) -> dict[str, Any]:
+        try:
+            return authorise(*parse_question(question, place)).as_json()
+        except ComplianceError as error:
+            return {"error": {"place": error.place.removeprefix("$."), "reason": error.reason}}
+
+    try:
+        document = _read(request)
+    except ComplianceError as error:
+        if json_output:
+            _print({"error": {"place": error.place, "reason": error.reason}})
+            raise typer.Exit(int(Exit.BAD_INPUT)) from error
+        raise CommandError(str(error)) from error
+    many = isinstance(document, list)
+    answers = [answer(q, f"$[{i}]") for i, q in enumerate(document)] if many else [answer(document, "$")]
+    if json_output:
+        _print(answers if many else answers[0])
+    else:
+        for index, one in enumerate(answers):
+            _tell(one, f"{index}: " if many else "")
+    raise typer.Exit(int(_exit_code(answers)))
+
+
+def _exit_code(answers: list[dict[str, Any]]) -> Exit:
+    if any("error" in one for one in answers):
+        return Exit.BAD_INPUT
+    return Exit.CLEAN if all(one["decision"] == "allowed" for one in answers) else Exit.FINDINGS
+
+
+def _read(source: str) -> Any:
+    from compliance.errors import ComplianceError  # noqa: PLC0415
+
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ComplianceError(source, f"cannot be read: {error}") from error
+    try:
+        return json.loads(text, object_pairs_hook=_no_duplicates)
+    except json.JSONDecodeError as error:
+        raise ComplianceError(source, f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+    except RecursionError as error:
+        raise ComplianceError(source, "nested too deeply to be a question") from error
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON objects whose names are unique: a second `Condition` would otherwise silently replace the first."""
+    from compliance.errors import ComplianceError  # noqa: PLC0415
+
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        twice = next(name for index, (name, _) in enumerate(pairs) if name in [other for other, _ in pairs[:index]])
+        raise ComplianceError(twice, "this name is given twice in one JSON object")
+    return result
+
+
+def _print(document: Any) -> None:
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def _tell(answer: dict[str, Any], prefix: str) -> None:
+    if "error" in answer:
+        sys.stderr.write(f"{prefix}malformed: {answer['error']['place']}: {answer['error']['reason']}\n")
+        return
+    sys.stdout.write(f"{prefix}{answer['decision']}: {answer['decidedBy']['text']}\n")
+    for reason in answer["explain"]:
+        sys.stdout.write(f"    {reason['effect']:14} {reason['policy']} {reason['statement'] or ''}\n")
