@@ -1,0 +1,1 @@
+"""The attack suite: what another tenant would try, really tried against the local cloud."""

@@ -1,0 +1,86 @@
+"""The running local cloud as the other commands see it: where it is, whose keys there are, and sessions for roles."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from operations.errors import CommandError
+from operations.workspace import Workspace
+
+SignIn = Literal["instance", "sign-in"]
+
+
+@dataclass(frozen=True)
+class LocalCloud:
+    """What `bulkhead local status --json` says."""
+
+    status: dict[str, Any]
+    token: str
+
+    @property
+    def endpoint(self) -> str:
+        """Address of the main listener."""
+        return str(self.status["endpoint"])
+
+    @property
+    def region(self) -> str:
+        """Region of the local cloud."""
+        return str(self.status["region"])
+
+    def network(self, tenant: str) -> str:
+        """Address at which a tenant's network reaches the cloud. Raises `CommandError` before it is deployed."""
+        network = self.status["networks"].get(tenant)
+        if network is None:
+            msg = f"{tenant}: has no network on the local cloud. Deploy it first: `bulkhead deploy --tenants {tenant}`"
+            raise CommandError(msg)
+        return str(network["endpoint"])
+
+    def administrator(self, account: str) -> dict[str, str]:
+        """Environment with the platform administrator's credentials for an account (`management`, `audit`, tenant)."""
+        held = self.status["accounts"].get(account)
+        if held is None:
+            known = ", ".join(sorted(self.status["accounts"]))
+            msg = f"{account}: there is no such account on the local cloud. There are: {known}"
+            raise CommandError(msg)
+        return self.environment(held["access_key_id"], held["secret_access_key"], None, self.endpoint)
+
+    def environment(self, key: str, secret: str, token: str | None, endpoint: str) -> dict[str, str]:
+        """What an AWS client reads from its environment. Contains no other credential than these."""
+        variables = {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        return variables | ({"AWS_SESSION_TOKEN": token} if token else {})
+
+    def session(self, account: str, role: str, how: SignIn, endpoint: str) -> dict[str, str]:
+        """Environment with a session of `role`, issued as EC2 does for its machines or single sign-on for people."""
+        body = json.dumps({"account": account, "role": role, "as": how}).encode()
+        headers = {"content-type": "application/json", "x-bulkhead-token": self.token}
+        request = urllib.request.Request(f"{self.endpoint}/_bulkhead/sessions", body, headers)  # noqa: S310 - loopback
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310
+                held = json.load(reply)
+        except urllib.error.HTTPError as error:
+            msg = f"{account}: no session for role {role}: {error.read().decode(errors='replace')[:400]}"
+            raise CommandError(msg) from error
+        return self.environment(held["access_key_id"], held["secret_access_key"], held["session_token"], endpoint)
+
+
+def running(ws: Workspace) -> LocalCloud:
+    """The local cloud of this checkout. Raises `CommandError` where none runs."""
+    folder = ws.hidden / "local"
+    try:
+        status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+        token = (folder / "token").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        msg = "the local cloud is not running. Start it with `bulkhead local up`"
+        raise CommandError(msg) from error
+    return LocalCloud(status, token)
