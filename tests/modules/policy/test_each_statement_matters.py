@@ -333,7 +333,7 @@ def test_a_role_does_nothing_that_is_not_its_work() -> None:
             "trainer",
             "kms:Decrypt",
             KEY,
-            labelled | {"kms:EncryptionContext:tenant": "globex"},
+            INSIDE | foreign_label,
             resourcePolicy=data_key,
         ),
         work("trainer", "s3:PutObject", f"{DATA}/shard", INSIDE, resourcePolicy=bucket),
