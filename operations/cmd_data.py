@@ -1,0 +1,64 @@
+"""`bulkhead data seal`: a tenant's data set, encrypted under the tenant's own keys, into the tenant's bucket."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from operations import training
+from operations.fleets import AsJson, FleetFolder, open_fleet, selected
+from operations.local import running
+from operations.steps import Steps
+from operations.workspace import workspace
+
+group = typer.Typer(help="Data sets.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group to the command."""
+    app.add_typer(group, name="data")
+
+
+@group.callback()
+def _group() -> None:
+    """Data sets."""
+
+
+@group.command()
+def seal(
+    tenant_id: Annotated[str, typer.Argument(metavar="TENANT")],
+    data_set: str,
+    kind: Annotated[
+        str, typer.Option(help="csv, jsonl, parquet, arrays, tokens, text, images, or bundled (scikit-learn's).")
+    ],
+    path: Annotated[list[str] | None, typer.Option(help="File or fsspec address; can be given several times.")] = None,
+    name: Annotated[str | None, typer.Option(help="Which bundled set: breast-cancer or digits.")] = None,
+    version: Annotated[str, typer.Option(help="A version is sealed once and never replaced.")] = "v1",
+    folder: FleetFolder = Path("tenants"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, seal nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Encrypts a data set shard by shard and publishes its signed manifest last."""
+    fleet = open_fleet(folder)
+    (tenant,) = selected(fleet, tenant_id)
+    source = {"kind": kind, "paths": path or [], "name": name}
+    spec = training.seal_spec(training.seal_document(fleet, tenant, data_set, version, source))
+    if dry_run:
+        typer.echo(spec.model_dump_json(indent=2))
+        return
+    with Steps(1).step(f"Seal {tenant.id}'s {data_set}") as step:
+        result = training.seal(
+            running(workspace()),
+            fleet,
+            tenant,
+            spec,
+            lambda rows, size: step.doing(f"{rows:,} rows, {size / 1e6:,.1f} MB"),
+        )
+        step.done(f"{result.rows:,} rows in {result.shards} shards")
+    if as_json:
+        typer.echo(json.dumps(result.model_dump(mode="json")))
+    else:
+        typer.echo(f"{result.manifest}\n  signed by {result.signer}")

@@ -1,0 +1,115 @@
+"""`bulkhead plan`, `deploy` and `destroy`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from operations import deploy as deployment
+from operations.errors import CommandError
+from operations.fleets import AsJson, FleetFolder, TenantIds, open_fleet, selected
+from operations.steps import Steps
+from operations.workspace import workspace
+
+if TYPE_CHECKING:
+    from stacks.plan import StackInfo
+
+    from operations.terraform import Changes
+
+Profile = Annotated[
+    str, typer.Option("--profile", envvar="BULKHEAD_PROFILE", help="`local` (the local cloud) or `cloud` (AWS).")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking again.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("plan")(plan)
+    app.command("deploy")(deploy)
+    app.command("destroy")(destroy)
+
+
+def _prepared(folder: Path, profile: str, tenants: str | None, steps: Steps) -> tuple[deployment.Site, list[StackInfo]]:
+    if profile not in {"local", "cloud"}:
+        msg = f"--profile {profile}: there are `local` and `cloud`"
+        raise CommandError(msg)
+    fleet = open_fleet(folder)
+    wanted = selected(fleet, tenants)
+    place = deployment.site(workspace(), "local" if profile == "local" else "cloud")
+    with steps.step("Synthesise the stacks") as step:
+        stacks = deployment.synthesise(place, fleet, wanted)
+        step.done(f"{len(stacks)} stacks")
+    return place, stacks
+
+
+def _show(changes: dict[str, Changes], as_json: bool) -> None:
+    if as_json:
+        document = {name: {"add": c.add, "change": c.change, "destroy": c.destroy} for name, c in changes.items()}
+        typer.echo(json.dumps({"stacks": document}))
+        return
+    table = Table(box=None, header_style="bold")
+    for heading in ("stack", "changes"):
+        table.add_column(heading)
+    for name, change in changes.items():
+        table.add_row(name, str(change))
+    Console().print(table)
+
+
+def plan(
+    folder: FleetFolder = Path("tenants"),
+    profile: Profile = "local",
+    tenants: TenantIds = None,
+    as_json: AsJson = False,
+) -> None:
+    """Shows what `deploy` would change."""
+    steps = Steps(2)
+    place, stacks = _prepared(folder, profile, tenants, steps)
+    with steps.step("Plan") as step:
+        changes = deployment.plan(place, stacks, lambda name, what: step.doing(f"{name}: {what}"))
+    _show(changes, as_json)
+
+
+def deploy(
+    folder: FleetFolder = Path("tenants"),
+    profile: Profile = "local",
+    tenants: TenantIds = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Makes the cloud as the tenant files say. Can be run again at any time; it then changes what differs."""
+    if dry_run:
+        plan(folder, profile, tenants, as_json)
+        return
+    steps = Steps(2)
+    place, stacks = _prepared(folder, profile, tenants, steps)
+    with steps.step("Deploy") as step:
+        changes = deployment.deploy(place, stacks, lambda name, what: step.doing(f"{name}: {what}"))
+        step.done(", ".join(f"{name} {change}" for name, change in changes.items() if change.any) or "no changes")
+    _show(changes, as_json)
+
+
+def destroy(
+    folder: FleetFolder = Path("tenants"),
+    profile: Profile = "local",
+    tenants: TenantIds = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Removes what was deployed. Locked evidence stays until its retention ends: no one can delete it."""
+    if not (yes or dry_run):
+        msg = "destroy removes the tenants' resources. See what would go with --dry-run, then say --yes"
+        raise CommandError(msg)
+    steps = Steps(2)
+    place, stacks = _prepared(folder, profile, tenants, steps)
+    # The organisation and the audit account belong to all tenants: they go only when everything goes.
+    chosen = stacks if tenants is None else [stack for stack in stacks if stack.tenant is not None]
+    with steps.step("Destroy") as step:
+        changes = deployment.destroy(place, chosen, lambda name, what: step.doing(f"{name}: {what}"), dry_run=dry_run)
+    _show(changes, as_json)

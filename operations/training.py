@@ -1,0 +1,139 @@
+"""Sealing data and running training jobs, each with the credentials of the role that AWS would give."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from operations.attacks.stage import session_from
+from operations.errors import CommandError, Exit
+from operations.local import LocalCloud
+from tenancy.fleet import Fleet
+from tenancy.tenant import DataSet, Tenant
+
+if TYPE_CHECKING:
+    from trainer.ingest.seal import SealResult
+    from trainer.ingest.spec import SealSpec
+
+PURPOSE = "training"
+Event = Callable[[str, dict[str, Any]], None]
+
+
+def data_set(tenant: Tenant, data_set_id: str) -> DataSet:
+    """A data set of the tenant file. Raises `CommandError` that lists those there are."""
+    for entry in tenant.datasets:
+        if entry.id == data_set_id:
+            return entry
+    known = ", ".join(entry.id for entry in tenant.datasets)
+    msg = f"{tenant.id}.yaml: has no data set {data_set_id}. There are: {known}"
+    raise CommandError(msg)
+
+
+def seal_document(
+    fleet: Fleet, tenant: Tenant, data_set_id: str, version: str, source: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What `trainer.seal` takes: class and retention as the tenant file says, so that no one seals for longer."""
+    described = data_set(tenant, data_set_id)
+    return {
+        "platform": fleet.platform.name,
+        "tenant": tenant.id,
+        "data_set": data_set_id,
+        "version": version,
+        "source": dict(source),
+        "url": f"s3://{fleet.names(tenant).bucket('data')}",
+        "default_class": described.sensitivity,
+        "retention_days": described.retention_days,
+        "purposes": [PURPOSE],
+    }
+
+
+def seal_spec(document: Mapping[str, Any]) -> SealSpec:
+    """The checked form of a seal document. Raises `CommandError` with the field and what is wrong."""
+    from pydantic import ValidationError  # noqa: PLC0415
+    from trainer.ingest.spec import SealSpec as Checked  # noqa: PLC0415 - imports NumPy and pyarrow
+
+    try:
+        return Checked.model_validate(document)
+    except ValidationError as error:
+        raise CommandError(_problems("seal", error)) from error
+
+
+def seal(
+    cloud: LocalCloud, fleet: Fleet, tenant: Tenant, spec: SealSpec, progress: Callable[[int, int], None] | None
+) -> SealResult:
+    """Seals as the tenant's data owner, signed in, through the tenant's own network. Raises `CommandError`."""
+    from trainer.backends import aws_backends  # noqa: PLC0415
+    from trainer.errors import TrainerError  # noqa: PLC0415
+
+    import trainer  # noqa: PLC0415
+
+    network = cloud.network(tenant.id)
+    role = fleet.names(tenant).role("data-owner")
+    session = session_from(cloud.session(tenant.id, role, "sign-in", network))
+    try:
+        return trainer.seal(spec, aws_backends(tenant.id, spec.ledger_url, session, network), progress)
+    except TrainerError as error:
+        raise CommandError(str(error), Exit.FINDINGS) from error
+
+
+def read_job(path: Path) -> dict[str, Any]:
+    """A job document (YAML or JSON). Raises `CommandError` naming the file and what is wrong in it."""
+    from pydantic import ValidationError  # noqa: PLC0415
+    from trainer.job import JobSpec  # noqa: PLC0415
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        checked = JobSpec.model_validate(document)
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        msg = f"{path}: cannot be read as a job: {error}"
+        raise CommandError(msg) from error
+    except ValidationError as error:
+        raise CommandError(_problems(str(path), error)) from error
+    held: dict[str, Any] = checked.model_dump(mode="json")
+    return held
+
+
+def train(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, job: Mapping[str, Any], event: Event) -> dict[str, Any]:
+    """Runs a job on a node of the tenant: a process with the node's credentials, network and nothing else.
+
+    Returns the job's result as plain values. Raises `CommandError` with the agent's own words.
+    """
+    role = fleet.names(tenant).role("trainer")
+    credentials = cloud.session(tenant.id, role, "instance", cloud.network(tenant.id))
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    last: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="bulkhead-job-") as folder:
+        document = Path(folder) / "job.json"
+        document.write_text(json.dumps(job), encoding="utf-8")
+        log = Path(folder) / "stderr"
+        with log.open("wb") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "trainer.agent", "--job", document],
+                env=environment | credentials,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+            assert process.stdout is not None
+            with process, process.stdout as lines:
+                for line in lines:
+                    last = json.loads(line)
+                    event(str(last.pop("event")), last)
+        code, said = process.returncode, log.read_text(encoding="utf-8", errors="replace").strip()
+    if code != 0:
+        message = last.get("message") or said[-2000:] or f"the agent ended with status {code} and said nothing"
+        raise CommandError(f"{tenant.id}: training stopped: {message}", Exit.BAD_INPUT if code == 2 else Exit.FINDINGS)
+    return last
+
+
+def _problems(file: str, error: Any) -> str:
+    lines = [f"  {'.'.join(map(str, entry['loc'])) or '(document)'}: {entry['msg']}" for entry in error.errors()]
+    return f"{file}: not usable:\n" + "\n".join(lines)
