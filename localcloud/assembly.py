@@ -1,0 +1,59 @@
+"""Puts the parts of one local cloud together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from localcloud import accounts, patches
+from localcloud.boundary import AccountBoundary
+from localcloud.credentials import Credentials
+from localcloud.decisions import DecisionLog
+from localcloud.gateway import Gateway
+from localcloud.networks import Networks
+from localcloud.places import Places
+from localcloud.state import State
+
+
+@dataclass
+class Cloud:
+    """One local cloud, without its sockets."""
+
+    gateway: Gateway
+    management: str
+    state: State
+    _listeners: list[Callable[[], None]] = field(default_factory=list)
+
+    def on_change(self, notify: Callable[[], None]) -> None:
+        """Call `notify` after each change of the state."""
+        self._listeners.append(notify)
+
+    def changed(self, touched: frozenset[str]) -> None:
+        """Keep the state of the accounts in `touched`, before the answer is sent."""
+        self.state.save(touched)
+        for notify in self._listeners:
+            notify()
+
+    def accounts(self) -> list[accounts.Account]:
+        """The accounts with their administrators."""
+        with self.gateway.lock:
+            return accounts.listed(self.management)
+
+    def save_all(self) -> None:
+        """Keep the state of every account."""
+        with self.gateway.lock:
+            self.state.save_all()
+
+
+def build(places: Places, management_email: str) -> Cloud:
+    """A local cloud with the state found below `places`."""
+    patches.apply()
+    credentials = Credentials()
+    state = State(places, credentials)
+    state.load()
+    management = accounts.ensure_management(management_email)
+    gateway = Gateway(AccountBoundary(), credentials, DecisionLog(places.decisions), Networks(), lambda _touched: None)
+    cloud = Cloud(gateway, management, state)
+    gateway.changed = cloud.changed
+    state.save(frozenset({management}))
+    return cloud

@@ -1,0 +1,158 @@
+"""How moto's objects are written down: backends by name, object bodies as files, locks made anew.
+
+The snapshot belongs to one version of moto and Python and is read by nothing else; see `state` for the check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import marshal
+import pickle
+import threading
+import types
+import weakref
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
+
+_LOCKS = (type(threading.Lock()), type(threading.RLock()))
+_MARK = "_localcloud_blob"
+
+
+class Pickler(pickle.Pickler):
+    """Writes one account's state. `blobs` is the directory for the bodies of S3 objects."""
+
+    def __init__(self, file: io.BytesIO, blobs: Path) -> None:
+        from moto.core.base_backend import AccountSpecificBackend, BackendDict, BaseBackend  # noqa: PLC0415
+        from moto.s3.models import FakeKey  # noqa: PLC0415
+        from moto.s3.utils import _VersionedKeyStore  # noqa: PLC0415
+
+        super().__init__(file, protocol=5)
+        self._blobs = blobs
+        self._backend, self._account, self._dict = BaseBackend, AccountSpecificBackend, BackendDict
+        self._key, self._versions = FakeKey, _VersionedKeyStore
+
+    def reducer_override(self, obj: Any) -> Any:
+        """See `pickle.Pickler.reducer_override`."""
+        if isinstance(obj, self._key):
+            return _make_key, (type(obj), *self._body(obj))
+        if isinstance(obj, self._versions):
+            return _make_versions, (type(obj), [(name, obj.getlist(name)) for name in dict.keys(obj)])
+        if isinstance(obj, self._backend):
+            return find_backend, (service_name(type(obj)), obj.account_id, obj.region_name)
+        if isinstance(obj, self._account):
+            return _find_account, (obj.service_name, obj.account_id)
+        if isinstance(obj, self._dict):
+            return _find_dict, (obj.service_name,)
+        if isinstance(obj, _LOCKS):
+            return _make_lock, (type(obj) is _LOCKS[1],)
+        if isinstance(obj, (RSAPrivateKey, EllipticCurvePrivateKey)):
+            der = obj.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+            return load_der_private_key, (der, None)
+        if isinstance(obj, weakref.WeakValueDictionary):
+            return _make_weak, (dict(obj),)
+        if isinstance(obj, types.FunctionType) and "<locals>" in obj.__qualname__ and obj.__closure__ is None:
+            return _make_function, (marshal.dumps(obj.__code__), obj.__module__, obj.__defaults__)
+        return NotImplemented
+
+    def _body(self, key: Any) -> tuple[dict[str, Any], str, str]:
+        """A key's attributes, the digest of its body and the directory that holds it; the body is written once."""
+        state = {name: value for name, value in vars(key).items() if name not in {"_value_buffer", "lock", _MARK}}
+        digest = getattr(key, _MARK, None)
+        if digest is None:
+            body = key.value
+            digest = hashlib.sha256(body).hexdigest()
+            path = self._blobs / digest
+            if not path.exists():
+                new = path.with_suffix(".new")
+                new.write_bytes(body)
+                new.replace(path)
+            setattr(key, _MARK, digest)
+        return state, digest, str(self._blobs)
+
+
+def forget_body(key: Any) -> None:
+    """Say that a key's body changed, so that it is written again."""
+    vars(key).pop(_MARK, None)
+
+
+def body_digest(key: Any) -> str | None:
+    """The digest under which a key's body was written, if it was."""
+    digest: str | None = getattr(key, _MARK, None)
+    return digest
+
+
+def _make_key(kind: Any, state: dict[str, Any], digest: str, blobs: str) -> Any:
+    import tempfile  # noqa: PLC0415
+
+    key = kind.__new__(kind)
+    vars(key).update(state)
+    key.lock = threading.Lock()
+    key._value_buffer = tempfile.SpooledTemporaryFile(state["_max_buffer_size"])  # noqa: SIM115 - moto closes it
+    key._value_buffer.write((Path(blobs) / digest).read_bytes())
+    setattr(key, _MARK, digest)
+    return key
+
+
+def _make_versions(kind: type, items: list[tuple[str, list[Any]]]) -> Any:
+    store = kind()
+    for name, versions in items:
+        # The store's own item assignment appends a version.
+        dict.__setitem__(store, name, versions)
+    return store
+
+
+def service_name(kind: type) -> str:
+    """Moto's package name of a backend class."""
+    return kind.__module__.split(".")[1]
+
+
+def find_backend(service: str, account: str, region: str) -> Any:
+    """The one backend object of a service, account and region; made empty where it is not there yet."""
+    regions = _find_account(service, account)
+    if region not in dict.keys(regions):
+        kind = regions.backend
+        dict.__setitem__(regions, region, kind.__new__(kind))
+        regions[region].region_name = region
+        regions[region].account_id = account
+    return regions[region]
+
+
+def _find_account(service: str, account: str) -> Any:
+    return _find_dict(service)[account]
+
+
+def _find_dict(service: str) -> Any:
+    from moto import backends  # noqa: PLC0415
+
+    return backends.get_backend(_package(service))
+
+
+def _package(service: str) -> Any:
+    from moto import backends  # noqa: PLC0415
+
+    known = backends.list_of_moto_modules()
+    return service if service in known else {"lambda": "awslambda"}.get(service, service.replace("-", ""))
+
+
+def _make_lock(reentrant: bool) -> Any:
+    return threading.RLock() if reentrant else threading.Lock()
+
+
+def _make_weak(items: dict[Any, Any]) -> Any:
+    return weakref.WeakValueDictionary(items)
+
+
+def _make_function(code: bytes, module: str, defaults: tuple[Any, ...] | None) -> Any:
+    import importlib  # noqa: PLC0415
+
+    return types.FunctionType(marshal.loads(code), vars(importlib.import_module(module)), argdefs=defaults)  # noqa: S302 - our own snapshot

@@ -1,0 +1,48 @@
+"""Files of the local cloud below `.bulkhead/local/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Places:
+    """Paths below the directory of one local cloud."""
+
+    root: Path
+
+    @property
+    def status(self) -> Path:
+        """What the running process tells: process id, endpoints, accounts."""
+        return self.root / "status.json"
+
+    @property
+    def ports(self) -> Path:
+        """The ports of the last run, kept so that configured clients stay valid."""
+        return self.root / "ports.json"
+
+    @property
+    def decisions(self) -> Path:
+        """The decision log."""
+        return self.root / "decisions.jsonl"
+
+    @property
+    def state(self) -> Path:
+        """Snapshots of the accounts and of the store itself."""
+        return self.root / "state"
+
+    @property
+    def blobs(self) -> Path:
+        """Bodies of S3 objects, by SHA-256."""
+        return self.root / "state" / "blobs"
+
+    @property
+    def log(self) -> Path:
+        """What the process writes to its standard output and error."""
+        return self.root / "server.log"
+
+    def make(self) -> None:
+        """Make the directories; only the owner may read them, for they hold keys."""
+        for directory in (self.root, self.state, self.blobs):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
