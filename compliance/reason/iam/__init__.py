@@ -20,6 +20,7 @@ from compliance.reason.iam.request import (
     parse_principal,
     parse_question,
 )
+from compliance.reason.iam.symbolic import Possibility, open_request, possible
 
 __all__ = [
     "ABSENT",
@@ -31,6 +32,7 @@ __all__ = [
     "Labelled",
     "Level",
     "Policy",
+    "Possibility",
     "Principal",
     "Reason",
     "Request",
@@ -38,9 +40,11 @@ __all__ = [
     "authorise",
     "build_request",
     "compile_policy",
+    "open_request",
     "parse_arn_principal",
     "parse_context",
     "parse_grants",
     "parse_principal",
     "parse_question",
+    "possible",
 ]

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from compliance.errors import ComplianceError
 from compliance.reason.iam.context import Context, Unknown, Value, text_of
-from compliance.reason.iam.globs import Piece, disjoint
+from compliance.reason.iam.globs import Piece, disjoint, is_arn
 from compliance.reason.iam.operators import OPERATORS, Operator
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, agree, both, certain, either, negate
 from compliance.reason.iam.variables import Resolved, Template, parse_template, resolve
@@ -179,8 +179,8 @@ def _held_by_unknown(condition: Condition, operator: Operator, value: Unknown, c
         matched = either(matched, UNKNOWN)
     if matched == UNKNOWN or operator.family not in ("string", "like", "arn"):
         return UNKNOWN
-    # An ARN operator that cannot read the value holds in neither sense, and an unknown value may be unreadable.
-    if operator.family == "arn" and operator.negated:
+    # An ARN operator that cannot read the value holds in neither sense.
+    if operator.family == "arn" and operator.negated and not is_arn(value.pattern):
         return UNKNOWN
     return negate(matched) if operator.negated else matched
 

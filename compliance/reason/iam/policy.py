@@ -24,7 +24,7 @@ _ELEMENTS: Final = frozenset(
     {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"}
 )
 _WITHOUT_PRINCIPAL: Final = frozenset({"identity", "boundary", "session", "scp"})
-_WITHOUT_RESOURCE: Final = frozenset({"resource", "trust", "key", "endpoint"})
+_WITHOUT_RESOURCE: Final = frozenset({"resource", "trust", "key"})
 
 QUOTAS: Final[dict[str, int]] = {
     "scp": 5120,

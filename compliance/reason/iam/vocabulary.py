@@ -1,0 +1,117 @@
+"""The values worth trying for a condition key: those that the policies themselves speak of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Final
+
+from compliance.reason.iam.conditions import Condition
+from compliance.reason.iam.context import ABSENT, Unknown, Value
+from compliance.reason.iam.globs import string_regex
+from compliance.reason.iam.operators import parse_date
+from compliance.reason.iam.policy import Policy, Statement
+from compliance.reason.iam.request import Request
+from compliance.reason.iam.variables import Template, resolve
+
+_FRESH: Final = "other"
+
+
+def _relevant(policies: Iterable[Policy], action: str) -> Iterator[Statement]:
+    for policy in policies:
+        allows, denies = policy.about(action)
+        yield from allows
+        yield from denies
+
+
+def keys_of(policies: Iterable[Policy], action: str) -> list[str]:
+    """The condition keys (lower case) that decide about an action: tested ones, then those used as variables."""
+    keys: dict[str, None] = {}
+    variables: dict[str, None] = {}
+    for statement in _relevant(policies, action):
+        templates: list[Template] = list(statement.resources or ())
+        for condition in statement.conditions:
+            keys[condition.key] = None
+            templates += condition.values
+        for template in templates:
+            variables |= dict.fromkeys(variable.key for variable in template.variables)
+    return list(variables | keys)
+
+
+def candidates(policies: Iterable[Policy], request: Request, key: str, unknown: Unknown) -> list[Value]:
+    """Values to try for a key, absent first; each fits what is known of it."""
+    texts: dict[str, None] = {}
+    several: list[Value] = []
+    for statement in _relevant(policies, request.action):
+        for condition in statement.conditions:
+            if condition.key == key:
+                found = list(_suggestions(condition, request))
+                texts |= dict.fromkeys(found)
+                if condition.qualifier and len(found) > 1:
+                    several.append(tuple(found))
+        for value in _through_variables(statement, request, key):
+            texts[value] = None
+    texts[_instance(unknown.pattern) if unknown.pattern != "*" else _FRESH] = None
+    fits = string_regex((("glob", unknown.pattern),))
+    values: list[Value] = [ABSENT] if unknown.may_be_absent else []
+    values += [(text,) for text in texts if fits.fullmatch(text) is not None]
+    return values + several
+
+
+def _suggestions(condition: Condition, request: Request) -> Iterator[str]:
+    operator = condition.operator
+    for template in condition.values:
+        if operator is None:
+            continue
+        resolved = resolve(template, request.context)
+        text = "".join(
+            piece if kind == "literal" or operator.family not in ("like", "arn") else _instance(piece)
+            for kind, piece in resolved.pieces
+        )
+        if resolved.null or not resolved.exact:
+            continue
+        if operator.family == "numeric" and re.fullmatch(r"-?\d+(\.\d+)?", text):
+            yield from (text, str(Decimal(text) - 1), str(Decimal(text) + 1))
+        elif operator.family == "date" and (moment := parse_date(text)) is not None:
+            yield from (text, str(moment - 1), str(moment + 1))
+        elif operator.family == "bool":
+            yield from ("true", "false")
+        elif operator.family == "ip":
+            yield text.split("/")[0]
+        else:
+            yield text
+
+
+def _through_variables(statement: Statement, request: Request, key: str) -> Iterator[str]:
+    """Values of the keys and parts of the resource that are compared with this key as a variable."""
+    for condition in statement.conditions:
+        if any(variable.key == key for template in condition.values for variable in template.variables):
+            other = request.context.get(condition.key)
+            if not isinstance(other, Unknown):
+                for template in condition.values:
+                    for value in other:
+                        yield from _fill(template, key, value)
+                yield from other
+    for template in statement.resources or ():
+        if any(variable.key == key for variable in template.variables):
+            yield from _fill(template, key, request.resource)
+
+
+def _fill(template: Template, key: str, value: str) -> Iterator[str]:
+    """What the variable must be for the template to match the value, if it stands alone between fixed texts."""
+    expression = "".join(
+        re.escape(part[1]).replace(r"\*", ".*").replace(r"\?", ".")
+        if isinstance(part, tuple)
+        else "(?P<value>.*?)"
+        if part.key == key
+        else ".*"
+        for part in template.parts
+    )
+    if expression.count("(?P<value>") == 1 and (found := re.fullmatch(expression, value, re.DOTALL)):
+        yield found.group("value")
+
+
+def _instance(pattern: str) -> str:
+    """A text that matches a glob."""
+    return pattern.replace("*", "any").replace("?", "x")
