@@ -1,4 +1,4 @@
-"""The layout of SEV-SNP attestation reports (AMD 56860, table 23), their certificate table (AMD 56421), file wrappings."""
+"""The layout of SEV-SNP attestation reports (AMD 56860, table 23), certificate table (AMD 56421), file wrappings."""
 
 from __future__ import annotations
 

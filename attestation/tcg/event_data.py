@@ -76,7 +76,7 @@ def _text(data: bytes) -> str:
 
 
 def variable_parts(data: bytes) -> tuple[uuid.UUID, str, bytes]:
-    """UEFI_VARIABLE_DATA: vendor GUID, name, value. Bytes after the value are tolerated: some versions of shim log some.
+    """UEFI_VARIABLE_DATA: vendor GUID, name, value. Bytes after the value are tolerated: shim may log some.
 
     Raises:
         AttestationError: the lengths do not fit.
