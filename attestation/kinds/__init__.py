@@ -1,0 +1,1 @@
+"""One verifier per kind of evidence: bytes in, claims out, no policy inside."""

@@ -1,0 +1,261 @@
+"""Google Cloud Attestation and Confidential Space tokens: JWT signed with RS256, keys given as a JWKS.
+
+Google Cloud "Confidential VM attestation token claims" and "Confidential Space attestation assertions".
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from attestation.certificates import Roots, build_path, load_certificates, load_der
+from attestation.errors import AttestationError
+from attestation.result import Check, Claims, compare, failed, judged, not_evaluated, passed
+
+GOOGLE_ISSUER = "https://confidentialcomputing.googleapis.com"
+DEFAULT_AUDIENCE = "https://sts.googleapis.com"
+CLOCK_SKEW = 60
+"""Seconds that clocks may disagree."""
+MAX_TOKEN = 256 * 1024
+
+
+def verify(
+    evidence: bytes,
+    *,
+    nonce: bytes | None = None,
+    now: datetime | None = None,
+    roots: Roots | None = None,
+    keys: bytes | None = None,
+    issuer: str = GOOGLE_ISSUER,
+) -> Claims:
+    """Claims of a token.
+
+    Args:
+        evidence: the compact JWT, or JSON with it under `token`, `jwt`, `attestation_token` or `id_token`.
+        nonce: compared with every value of `eat_nonce`: as text, hex or base64 of the nonce.
+        now: when the token must be valid; the present unless given.
+        roots: for PKI tokens (`x5c` in the header): what the chain may end in.
+        keys: JWKS, or PEM public keys or certificates. Without keys and without a trusted `x5c` nothing is verified.
+        issuer: who must have issued the token.
+
+    Raises:
+        AttestationError: not a JWT, or unreadable keys.
+    """
+    moment = now or datetime.now(UTC)
+    token = _token(evidence)
+    header, payload = _decode(token)
+    checks = [compare("algorithm", "RS256", header.get("alg"), "the only algorithm that is accepted")]
+    signature, anchored = _signature_checks(token, header, keys, roots, moment)
+    checks += signature
+    checks.append(compare("issuer", issuer, payload.get("iss")))
+    checks += _time_checks(payload, moment)
+    checks.append(_nonce_check(payload.get("eat_nonce"), nonce))
+    values = {"header": {name: header.get(name) for name in ("alg", "kid", "typ")}, **payload}
+    values["debug"] = payload.get("dbgstat") != "disabled-since-boot"
+    return Claims(
+        "gcp-token", values, tuple(checks), anchored=anchored, evidence_sha256=hashlib.sha256(evidence).hexdigest()
+    )
+
+
+def _token(evidence: bytes) -> str:
+    if len(evidence) > MAX_TOKEN:
+        raise AttestationError(f"token: {len(evidence)} bytes, at most {MAX_TOKEN} are read")
+    text = evidence.strip()
+    if text[:1] == b"{":
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise AttestationError(f"token: not JSON: {error}") from error
+        names = ("token", "jwt", "attestation_token", "id_token")
+        found = next((document[name] for name in names if isinstance(document.get(name), str)), None)
+        if found is None:
+            raise AttestationError(f"token: the JSON has none of {names}")
+        return str(found)
+    try:
+        return text.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise AttestationError(f"token: not ASCII: {error}") from error
+
+
+def _segment(text: str, what: str) -> bytes:
+    """Base64url without padding, in the one form that encodes these bytes (RFC 7515 section 2)."""
+    import base64  # noqa: PLC0415 - the one place that decodes a segment
+
+    try:
+        raw = base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise AttestationError(f"token: {what} is not base64url: {error}") from error
+    if base64.urlsafe_b64encode(raw).decode().rstrip("=") != text:
+        raise AttestationError(f"token: {what} is not canonical base64url")
+    return raw
+
+
+def _decode(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    parts = token.split(".")
+    if len(parts) != 3:
+        raise AttestationError(f"token: {len(parts)} parts, a signed JWT has three")
+    decoded = []
+    for part, what in zip(parts[:2], ("header", "payload"), strict=True):
+        try:
+            value = json.loads(_segment(part, what), object_pairs_hook=_no_duplicates)
+        except (ValueError, RecursionError) as error:
+            raise AttestationError(f"token: the {what} is not JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise AttestationError(f"token: the {what} is not an object")
+        decoded.append(value)
+    _segment(parts[2], "signature")
+    return decoded[0], decoded[1]
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(names) != len(set(names)):
+        raise ValueError(f"a name occurs twice in {names}")
+    return dict(pairs)
+
+
+def load_keys(data: bytes) -> dict[str, rsa.RSAPublicKey]:
+    """RSA keys by key id from a JWKS, PEM public keys or PEM certificates (id: their position).
+
+    Raises:
+        AttestationError: none of these, or no RSA key among them.
+    """
+    if data.lstrip()[:1] in {b"{", b"["}:
+        return _jwks(data)
+    try:
+        if b"BEGIN CERTIFICATE" in data:
+            found = [certificate.public_key() for certificate in load_certificates(data, "token keys")]
+        else:
+            found = [serialization.load_pem_public_key(data)]  # type: ignore[list-item]
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise AttestationError(f"token keys: neither JWKS nor PEM: {error}") from error
+    return {str(index): key for index, key in enumerate(found) if isinstance(key, rsa.RSAPublicKey)}
+
+
+def _jwks(data: bytes) -> dict[str, rsa.RSAPublicKey]:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise AttestationError(f"token keys: not JSON: {error}") from error
+    entries = document.get("keys", [document]) if isinstance(document, Mapping) else document
+    if not isinstance(entries, list) or len(entries) > 64:
+        raise AttestationError("token keys: expected {keys: [...]} with at most 64 keys")
+    found: dict[str, rsa.RSAPublicKey] = {}
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, Mapping) or entry.get("kty") != "RSA" or entry.get("use", "sig") != "sig":
+            continue
+        try:
+            key = jwt.algorithms.RSAAlgorithm.from_jwk(dict(entry))
+        except (jwt.InvalidKeyError, ValueError, KeyError, TypeError, binascii.Error) as error:
+            raise AttestationError(f"token keys: key {index} is not usable: {error}") from error
+        if isinstance(key, rsa.RSAPublicKey):
+            found[str(entry.get("kid", index))] = key
+    return found
+
+
+def _signature_checks(
+    token: str, header: Mapping[str, Any], keys: bytes | None, roots: Roots | None, moment: datetime
+) -> tuple[list[Check], bool]:
+    checks: list[Check] = []
+    candidates: list[rsa.RSAPublicKey] = []
+    anchored = False
+    if keys is not None:
+        loaded = load_keys(keys)
+        kid = header.get("kid")
+        named = kid in loaded if isinstance(kid, str) else False
+        by_position = all(name.isdigit() for name in loaded)
+        candidates = [loaded[str(kid)]] if named else (list(loaded.values()) if by_position or kid is None else [])
+        anchored = bool(candidates)
+        if not candidates:
+            return [
+                failed("signature", expected=sorted(loaded), actual=kid, detail="no key with the token's kid")
+            ], False
+    elif isinstance(header.get("x5c"), list) and roots is not None:
+        checks, candidates, anchored = _x5c(header["x5c"], roots, moment)
+    if not candidates:
+        return [
+            *checks,
+            failed("signature", detail="no keys were given (--certificates JWKS): nothing is verified"),
+        ], False
+    for key in candidates:
+        try:
+            jwt.api_jws.PyJWS().decode(token, key=key, algorithms=["RS256"])
+        except (jwt.InvalidTokenError, jwt.InvalidKeyError, ValueError):
+            continue
+        return [*checks, passed("signature", detail=f"RS256, kid {header.get('kid')}")], anchored
+    return [*checks, failed("signature", detail="the RS256 signature does not verify under the keys given")], False
+
+
+def _x5c(chain: list[Any], roots: Roots, moment: datetime) -> tuple[list[Check], list[rsa.RSAPublicKey], bool]:
+    import base64  # noqa: PLC0415 - only PKI tokens carry a chain
+
+    certificates: list[x509.Certificate] = []
+    for index, entry in enumerate(chain[:8]):
+        if not isinstance(entry, str):
+            raise AttestationError(f"token: x5c[{index}] is not text")
+        try:
+            certificates.append(load_der(base64.b64decode(entry, validate=True), f"token x5c[{index}]"))
+        except (binascii.Error, ValueError) as error:
+            raise AttestationError(f"token: x5c[{index}] is not base64: {error}") from error
+    if not certificates:
+        raise AttestationError("token: x5c is empty")
+    path = build_path(certificates[0], certificates[1:], roots, moment)
+    key = certificates[0].public_key()
+    return list(path.checks), [key] if isinstance(key, rsa.RSAPublicKey) else [], path.anchored
+
+
+def _time_checks(payload: Mapping[str, Any], moment: datetime) -> list[Check]:
+    at = moment.timestamp()
+    checks = []
+    for name, required in (("exp", True), ("iat", True), ("nbf", False)):
+        value = payload.get(name)
+        if value is None and not required:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 10**11:
+            checks.append(failed(name, expected="seconds since 1970", actual=value))
+            continue
+        good = at < value + CLOCK_SKEW if name == "exp" else value - CLOCK_SKEW <= at
+        meaning = {"exp": "not expired", "iat": "issued before now", "nbf": "already valid"}[name]
+        checks.append(
+            judged(
+                name,
+                good,
+                expected=f"{meaning} at {moment.isoformat()}",
+                actual=datetime.fromtimestamp(value, UTC).isoformat(),
+            )
+        )
+    return checks
+
+
+def _nonce_check(actual: Any, nonce: bytes | None) -> Check:
+    import base64  # noqa: PLC0415 - only the nonce's text forms need it
+
+    if nonce is None:
+        return not_evaluated("nonce", "no nonce was given to compare with", actual=actual)
+    values = actual if isinstance(actual, list) else [actual]
+    plain = nonce.decode("utf-8", "replace")
+    forms = {
+        plain,
+        nonce.hex(),
+        nonce.hex().upper(),
+        base64.b64encode(nonce).decode(),
+        base64.urlsafe_b64encode(nonce).decode(),
+        base64.urlsafe_b64encode(nonce).decode().rstrip("="),
+    }
+    return judged(
+        "nonce",
+        any(isinstance(value, str) and value in forms for value in values),
+        expected=nonce.hex(),
+        actual=actual,
+        detail="eat_nonce holds the nonce as text, hex or base64",
+    )

@@ -1,0 +1,56 @@
+"""The files in which TDX quotes are found: bare, hex text, JSON beside an event log; or a CC event log alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from attestation.errors import AttestationError
+from attestation.kinds.tpm_evidence import binary
+
+_SPEC_ID = b"Spec ID Event03"
+_HEX = frozenset(b"0123456789abcdefABCDEF")
+
+
+@dataclass(frozen=True)
+class TdxEvidence:
+    """What a file held."""
+
+    layout: str
+    quote: bytes | None = None
+    event_log: bytes | None = None
+
+
+def unwrap(evidence: bytes) -> TdxEvidence:
+    """The quote in a file, and the binary event log when one is beside it.
+
+    Raises:
+        AttestationError: no known layout.
+    """
+    if evidence[32:47] == _SPEC_ID:
+        return TdxEvidence("event-log", event_log=evidence)
+    text = evidence.strip()
+    if text[:1] == b"{":
+        return _from_json(text)
+    digits = text.removeprefix(b"0x")
+    if digits and len(digits) % 2 == 0 and _HEX.issuperset(digits):
+        return TdxEvidence("hex", quote=bytes.fromhex(digits.decode("ascii")))
+    return TdxEvidence("quote", quote=evidence)
+
+
+def _from_json(text: bytes) -> TdxEvidence:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise AttestationError(f"TDX evidence: not JSON: {error}") from error
+    if not isinstance(document, Mapping):
+        raise AttestationError("TDX evidence: expected a JSON object")
+    value = next((document[name] for name in ("quote", "td_quote", "tdx_quote") if document.get(name)), None)
+    if value is None:
+        raise AttestationError("TDX evidence: the JSON has no `quote`, `td_quote` or `tdx_quote`")
+    if isinstance(value, str):
+        value = value.removeprefix("0x")
+    logs = (document[name] for name in ("cc_eventlog", "ccel", "event_log") if document.get(name))
+    log = next((entry for entry in logs if isinstance(entry, str) and entry.lstrip()[:1] not in {"[", "{"}), None)
+    return TdxEvidence("json", binary(value, "quote"), binary(log, "event log") if log else None)
