@@ -1,0 +1,167 @@
+"""Makes the calls that collectors ask for, in parallel by account, region and service, and records every answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from botocore.parsers import ResponseParserError
+
+from compliance.collect.access import Keys, ThreadCredentials
+from compliance.collect.clients import Clients
+from compliance.collect.failures import PASSING, classify
+from compliance.collect.pages import PageError, paging_of
+from compliance.collect.rates import Buckets
+from compliance.collect.redact import redacted
+from compliance.collect.request import Answer, Place, Request
+from compliance.facts.canonical import instant, jsonable
+from compliance.facts.fact import Fact, Status
+
+ATTEMPTS = 4
+FIRST_PAUSE = 0.2
+MAX_PAGES = 10_000
+MAX_POLLS = 20
+
+Recorder = Callable[[Fact], None]
+Earlier = Mapping[tuple[str, str, str, str], Fact]
+
+
+@dataclass
+class Engine:
+    """Runs requests. `keys_of` gives the credentials for an account, `record` takes each fact, from any thread."""
+
+    clients: Clients
+    credentials: ThreadCredentials
+    keys_of: Callable[[str], Keys]
+    record: Recorder
+    earlier: Earlier = field(default_factory=dict)
+    workers: int = 8
+    buckets: Buckets = field(default_factory=Buckets)
+    pause: Callable[[float], None] = time.sleep
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, work: Iterable[tuple[Place, Request]]) -> None:
+        """Makes every request and all that follow from their answers; returns when nothing is left to ask."""
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="collect") as pool:
+            running: set[Future[list[tuple[Place, Request]]]] = {
+                pool.submit(self._one, place, request) for place, request in work
+            }
+            try:
+                while running:
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    for finished in done:
+                        running |= {pool.submit(self._one, place, next_) for place, next_ in finished.result()}
+            except BaseException:
+                self._stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _one(self, place: Place, request: Request) -> list[tuple[Place, Request]]:
+        """One request with all its pages; returns what follows."""
+        if self._stop.is_set():
+            return []
+        client = self.clients.of(request.service, place.region)
+        paging = paging_of(request.service, request.operation, client)
+        params: dict[str, Any] | None = dict(request.params)
+        follows: list[tuple[Place, Request]] = []
+        for _ in range(MAX_PAGES):
+            assert params is not None
+            fact, answer = self._answered(client, place, request, params)
+            if answer is None:
+                break
+            try:
+                following = paging.next_params(params, answer)
+                follows += [(place, next_) for next_ in request.then(answer, place)]
+            except (PageError, KeyError, TypeError, AttributeError) as error:
+                self.record(_malformed(fact, f"{type(error).__name__}: {error}"))
+                break
+            if following is None:
+                break
+            params = following
+        return follows
+
+    def _answered(
+        self, client: Any, place: Place, request: Request, params: dict[str, Any]
+    ) -> tuple[Fact, Answer | None]:
+        """The fact of one page, recorded, and its answer if it is whole; from the earlier scan if that has it."""
+        blank = Fact(request.api, jsonable(params), place.account, place.region, "", "", "", Status.OK)
+        known = self.earlier.get(blank.key)
+        if known is not None:
+            return known, known.response if known.status is Status.OK else None
+        for poll in range(MAX_POLLS):
+            fact, answer = self._called(client, place, request, params)
+            if answer is None or request.until is None or request.until(answer):
+                break
+            self.pause(min(0.2 * 2**poll, 5.0))
+        if answer is not None and (lacking := [name for name in request.expects if name not in answer]):
+            fact = _malformed(fact, f"the answer lacks {', '.join(lacking)}")
+            answer = None
+        self.record(fact)
+        return fact, answer
+
+    def _called(
+        self, client: Any, place: Place, request: Request, params: dict[str, Any]
+    ) -> tuple[Fact, Answer | None]:
+        bucket = self.buckets.of(place.account, place.region, request.api)
+        keys = self.keys_of(place.account)
+        status, error, answer, request_id = Status.FAILED, None, None, ""
+        started = ended = datetime.now(UTC)
+        for attempt in range(ATTEMPTS):
+            if (delay := bucket.take()) > 0:
+                self.pause(delay)
+            started = datetime.now(UTC)
+            try:
+                with self.credentials.wearing(keys):
+                    raw = getattr(client, xform_name(request.operation))(**params)
+                ended = datetime.now(UTC)
+                request_id = str(raw.pop("ResponseMetadata", {}).get("RequestId", ""))
+                status, error, answer = Status.OK, None, jsonable(redacted(request.api, raw))
+                break
+            except (ClientError, BotoCoreError, ResponseParserError, ValueError, TypeError) as problem:
+                ended = datetime.now(UTC)
+                status, error = classify(problem)
+                if error["code"] in request.absent:
+                    status = Status.ABSENT
+                if status is Status.THROTTLED:
+                    bucket.throttled()
+                if status not in PASSING or isinstance(problem, EndpointConnectionError):
+                    break
+            if attempt + 1 < ATTEMPTS:
+                self.pause(FIRST_PAUSE * 2**attempt)
+        fact = Fact(
+            api=request.api,
+            params=jsonable(params),
+            account=place.account,
+            region=place.region,
+            caller=keys.caller,
+            started=instant(started),
+            ended=instant(ended),
+            status=status,
+            response=answer,
+            error=error,
+            request_id=request_id,
+        )
+        return fact, answer
+
+
+def _malformed(fact: Fact, why: str) -> Fact:
+    return Fact(
+        api=fact.api,
+        params=fact.params,
+        account=fact.account,
+        region=fact.region,
+        caller=fact.caller,
+        started=fact.started,
+        ended=fact.ended,
+        status=Status.MALFORMED,
+        response=fact.response,
+        error={"code": "Malformed", "message": why[:500]},
+        request_id=fact.request_id,
+    )
