@@ -10,6 +10,7 @@ from localcloud.boundary import AccountBoundary
 from localcloud.credentials import Credentials
 from localcloud.decisions import DecisionLog
 from localcloud.gateway import Gateway
+from localcloud.issuing import Issuer
 from localcloud.networks import Networks
 from localcloud.places import Places
 from localcloud.state import State
@@ -53,6 +54,7 @@ def build(places: Places, management_email: str) -> Cloud:
     state.load()
     management = accounts.ensure_management(management_email)
     gateway = Gateway(AccountBoundary(), credentials, DecisionLog(places.decisions), Networks(), lambda _touched: None)
+    gateway.issuer = Issuer(places.token, credentials)
     cloud = Cloud(gateway, management, state)
     gateway.changed = cloud.changed
     state.save(frozenset({management}))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from localcloud import backend, chunked, classify, render, s3_operation, sessions, sigv4
+from localcloud import backend, chunked, classify, issuing, render, s3_operation, sessions, sigv4
 from localcloud.access import Access, Authoriser, Request
 from localcloud.backend import Response
 from localcloud.context import request_context
@@ -57,12 +57,17 @@ class Gateway:
         self.log = log
         self.networks = networks
         self.changed = changed
+        self.issuer: issuing.Issuer | None = None
         self.lock = threading.RLock()
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def handle(self, message: Message) -> Response:
         """The response to `message`; a refusal has the shape of the protocol that the client speaks."""
         with self.lock:
+            if self.issuer is not None and message.raw_path == issuing.PATH:
+                response = self.issuer.answer(message, self.clock())
+                self.changed(frozenset())
+                return response
             service: Service | None = None
             try:
                 signature = sigv4.parse(message)

@@ -23,6 +23,11 @@ class Places:
         return self.root / "ports.json"
 
     @property
+    def token(self) -> Path:
+        """What the control address asks for; only the owner of the folder can read it."""
+        return self.root / "token"
+
+    @property
     def decisions(self) -> Path:
         """The decision log."""
         return self.root / "decisions.jsonl"

@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="attest")
 
 
-def verify(  # noqa: PLR0913, PLR0917 - one parameter per option
+def verify(
     kind: KindOption,
     evidence: EvidenceOption,
     collateral: CollateralOption = None,
@@ -63,7 +63,7 @@ def verify(  # noqa: PLR0913, PLR0917 - one parameter per option
     raise typer.Exit(int(Exit.CLEAN if verdict.accepted else Exit.FINDINGS))
 
 
-def explain(  # noqa: PLR0913, PLR0917 - one parameter per option
+def explain(
     kind: KindOption,
     evidence: EvidenceOption,
     collateral: CollateralOption = None,

@@ -1,0 +1,152 @@
+"""Sessions that AWS hands out itself: to a machine through its instance profile, to a person through single sign-on.
+
+No client can ask STS for these, so the local cloud has a control address for them, guarded by a token in its state
+folder. The role's trust policy is evaluated as for any other caller: EC2 is the service `ec2.amazonaws.com`, single
+sign-on the reserved role that IAM Identity Center makes for a permission set.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+import string
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from compliance.errors import ComplianceError
+from compliance.reason.iam import authorise, parse_question
+from localcloud.backend import Response
+from localcloud.credentials import Credentials
+from localcloud.identity import Kind, Session
+from localcloud.message import Message
+
+PATH = "/_bulkhead/sessions"
+LIFETIME = timedelta(hours=6)
+"""What EC2 gives a machine; agents renew before."""
+
+_LETTERS = string.ascii_uppercase + string.digits
+
+
+class Issuer:
+    """Issues sessions to whoever holds the token of this local cloud."""
+
+    def __init__(self, token_file: Path, credentials: Credentials) -> None:
+        self._credentials = credentials
+        if not token_file.exists():
+            token_file.touch(mode=0o600)
+            token_file.write_text(secrets.token_hex(32), encoding="utf-8")
+        self._token = token_file.read_text(encoding="utf-8").strip()
+
+    def answer(self, message: Message, now: datetime) -> Response:
+        """The response to a request for a session: 200 with credentials, or an error with its reason in words."""
+        if not hmac.compare_digest(message.header("x-bulkhead-token").encode(), self._token.encode()):
+            return _reply(403, {"error": "the token of this local cloud is missing or wrong"})
+        try:
+            asked = json.loads(message.body)
+            account, role, how = str(asked["account"]), str(asked["role"]), str(asked["as"])
+        except (ValueError, KeyError, TypeError) as error:
+            return _reply(400, {"error": f"expected a JSON object with account, role and as: {error!r}"})
+        return self._issue(account, role, how, now)
+
+    def _issue(self, account: str, role_name: str, how: str, now: datetime) -> Response:
+        from moto.iam.models import iam_backends  # noqa: PLC0415 - moto reads its settings when it is imported
+
+        number = account_number(account)
+        roles = list(iam_backends[number]["aws"].roles.values()) if number else []
+        role = next((role for role in roles if role.name == role_name), None)
+        if number is None or role is None:
+            return _reply(404, {"error": f"account {account} has no role {role_name}"})
+        caller = _caller(number, role_name, how)
+        if caller is None:
+            return _reply(400, {"error": f"as = {how}: there are instance and sign-in"})
+        if not _trusted(json.loads(role.assume_role_policy_document), role.arn, number, caller):
+            return _reply(403, {"error": f"the trust policy of {role.arn} does not let {how} in"})
+        session = _session(number, role_name, _name(how), now, _tags(role))
+        self._credentials.remember(session)
+        return _reply(
+            200,
+            {
+                "access_key_id": session.access_key,
+                "secret_access_key": session.secret,
+                "session_token": session.token,
+                "arn": session.arn,
+                "expires": session.expires.isoformat(),
+            },
+        )
+
+
+def account_number(account: str) -> str | None:
+    """The id of an account that is named by id or by its name in the organisation."""
+    if account.isdigit() and len(account) == 12:
+        return account
+    from moto.organizations.models import organizations_backends  # noqa: PLC0415
+
+    for regions in organizations_backends.values():
+        for member in regions["aws"].accounts if "aws" in dict.keys(regions) else ():
+            if member.name == account:
+                return str(member.id)
+    return None
+
+
+def _caller(account: str, role: str, how: str) -> dict[str, Any] | None:
+    """Who asks for the role, and the ARN that conditions see: EC2, or the reserved role of a permission set."""
+    if how == "instance":
+        return {"principal": {"service": "ec2.amazonaws.com"}, "context": {}}
+    if how != "sign-in":
+        return None
+    tenant_role = role.partition("-")[2] or role
+    name = f"AWSReservedSSO_{tenant_role}_0000000000000000"
+    return {
+        "principal": {"arn": f"arn:aws:sts::{account}:assumed-role/{name}/person", "account": account},
+        "context": {"aws:PrincipalArn": f"arn:aws:iam::{account}:role/aws-reserved/sso.amazonaws.com/{name}"},
+    }
+
+
+def _trusted(trust: dict[str, Any], arn: str, account: str, caller: dict[str, Any]) -> bool:
+    allow_all = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    question = {
+        "request": {
+            "action": "sts:AssumeRole",
+            "resource": {"arn": arn, "account": account},
+            "principal": caller["principal"],
+            "context": caller["context"],
+        },
+        # IAM Identity Center may assume what the account trusts it with; the trust policy alone decides.
+        "identityPolicies": [] if "service" in caller["principal"] else [allow_all],
+        "resourcePolicy": trust,
+    }
+    try:
+        return authorise(*parse_question(question)).allowed
+    except ComplianceError:
+        # A trust policy that cannot be read lets no one in.
+        return False
+
+
+def _name(how: str) -> str:
+    return f"i-{secrets.token_hex(8)}0" if how == "instance" else "person"
+
+
+def _tags(role: Any) -> dict[str, str]:
+    held: dict[str, Any] = role.tags or {}
+    return {str(tag["Key"]): str(tag.get("Value", "")) for tag in held.values()}
+
+
+def _session(account: str, role: str, name: str, now: datetime, tags: dict[str, str]) -> Session:
+    return Session(
+        access_key="ASIA" + "".join(secrets.choice(_LETTERS) for _ in range(16)),
+        secret=secrets.token_urlsafe(30),
+        token=secrets.token_urlsafe(96),
+        expires=now + LIFETIME,
+        issued=now,
+        account=account,
+        arn=f"arn:aws:sts::{account}:assumed-role/{role}/{name}",
+        kind=Kind.ROLE,
+        name=role,
+        tags=tags,
+    )
+
+
+def _reply(status: int, document: dict[str, str]) -> Response:
+    return Response(status, (("content-type", "application/json"),), json.dumps(document).encode())
