@@ -1,0 +1,125 @@
+"""The app: builds the stacks that are asked for and writes them as Terraform JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from cdktn import App
+
+from modules.aws.profile import PROFILES, ProfileName
+from modules.aws.site import PlatformSite, Site
+from modules.policy.scope import TenantScope
+from stacks.audit import AuditStack
+from stacks.compute import ComputeStack
+from stacks.errors import StackError
+from stacks.organisation import OrganisationStack
+from stacks.perimeter import PerimeterStack
+from stacks.plan import LAYERS, PLATFORM_LAYERS, Layer, StackInfo, stack_name
+from stacks.profiles import Target
+from stacks.vault import VaultStack
+from tenancy.fleet import Fleet
+from tenancy.tenant import Tenant
+
+STATE_DIR = Path(".bulkhead/state")
+
+
+def synthesise(
+    fleet: Fleet,
+    profile: ProfileName,
+    tenants: Iterable[str] | None,
+    out_dir: Path,
+    endpoint: str | None = None,
+    *,
+    state_dir: Path | None = None,
+    layers: Iterable[Layer] | None = None,
+) -> list[StackInfo]:
+    """Writes each stack to `out_dir/stacks/<name>/cdk.tf.json` and returns them, dependencies before dependants.
+
+    `tenants` names the tenants whose stacks are wanted (None: all); the organisation always holds the whole fleet,
+    because Terraform would close the account of a tenant that is left out. `layers` limits the stacks further: in the
+    cloud profile the organisation is deployed before any account's id is known. `endpoint` is the local cloud's
+    address. Raises `SpecError` for an unknown tenant or account id, `StackError` and `ConstructError` for what cannot
+    be made, `RuntimeError` where the guard of a stack objects.
+    """
+    if profile not in PROFILES:
+        msg = f"profile {profile}: unknown. Choose one of {', '.join(PROFILES)}"
+        raise StackError(msg)
+    wanted = _wanted(layers)
+    selected = fleet.select(tenants)
+    target = Target(profile, endpoint, (state_dir or STATE_DIR).absolute())
+    app = App(outdir=str(out_dir))
+    made = [
+        *_platform_stacks(app, fleet, target, wanted),
+        *(stack for tenant in selected for stack in _tenant_stacks(app, fleet, tenant, target, wanted)),
+    ]
+    app.synth()
+    return [replace(info, directory=out_dir.absolute() / "stacks" / info.name) for info in made]
+
+
+def _wanted(layers: Iterable[Layer] | None) -> frozenset[Layer]:
+    wanted = frozenset(LAYERS if layers is None else layers)
+    unknown = sorted(wanted - set(LAYERS))
+    if unknown:
+        msg = f"layer {', '.join(unknown)}: unknown. Choose from {', '.join(LAYERS)}"
+        raise StackError(msg)
+    for layer, needs in (("compute", {"vault", "perimeter"}), ("perimeter", {"vault"})):
+        if layer in wanted and not needs <= wanted:
+            msg = f"layer {layer}: refers to {', '.join(sorted(needs - wanted))}. Name those layers as well"
+            raise StackError(msg)
+    return wanted
+
+
+def _platform_stacks(app: App, fleet: Fleet, target: Target, wanted: frozenset[Layer]) -> list[StackInfo]:
+    made: list[StackInfo] = []
+    for layer in PLATFORM_LAYERS:
+        if layer not in wanted:
+            continue
+        site = PlatformSite(
+            platform=fleet.platform,
+            profile=target.profile,
+            layer=layer,
+            audit_account_id=fleet.audit_account_id(local=target.local),
+            management_account_id=fleet.management_account_id(local=target.local),
+        )
+        if layer == "organisation":
+            OrganisationStack(app, site, target, fleet.tenants)
+            made.append(_info(layer))
+        else:
+            AuditStack(app, site, target)
+            made.append(_info(layer, after=("organisation",)))
+    return made
+
+
+def _tenant_stacks(app: App, fleet: Fleet, tenant: Tenant, target: Target, wanted: frozenset[Layer]) -> list[StackInfo]:
+    if "vault" not in wanted:
+        return []
+    if tenant.cloud != "aws":
+        msg = f"{tenant.id}.yaml: cloud = {tenant.cloud}: there are stacks for aws only. Leave the tenant out"
+        raise StackError(msg)
+    scope = TenantScope(
+        names=fleet.names(tenant),
+        account_id=fleet.account_id(tenant, local=target.local),
+        region=tenant.region,
+        audit_account_id=fleet.audit_account_id(local=target.local),
+        management_account_id=fleet.management_account_id(local=target.local),
+    )
+
+    def site(layer: Layer) -> Site:
+        return Site(fleet.platform, tenant, scope, target.profile, layer)
+
+    vault = VaultStack(app, site("vault"), target)
+    made = [_info("vault", tenant, after=("organisation",))]
+    if "perimeter" in wanted:
+        perimeter = PerimeterStack(app, site("perimeter"), target, vault)
+        made.append(_info("perimeter", tenant, after=(stack_name("vault", tenant.id),)))
+    if "compute" in wanted:
+        ComputeStack(app, site("compute"), target, vault=vault, perimeter=perimeter)
+        made.append(_info("compute", tenant, after=(stack_name("perimeter", tenant.id),)))
+    return made
+
+
+def _info(layer: Layer, tenant: Tenant | None = None, after: tuple[str, ...] = ()) -> StackInfo:
+    tenant_id = tenant.id if tenant else None
+    return StackInfo(stack_name(layer, tenant_id), Path(), after, tenant_id, layer)
