@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import fsspec
 
 from trainer.errors import Reason, TrainerError
-from trainer.store.objects import check_name
+from trainer.store.objects import check_name, reopened
 
 _FAILURES = (OSError, ValueError)
 
@@ -36,8 +36,8 @@ class FilesystemStore:
 
     def upload(self, name: str, file: BinaryIO) -> None:
         """See `ObjectStore.upload`."""
-        file.seek(0)
-        self._write(name, lambda out: shutil.copyfileobj(file, out, 1 << 20), exclusive=False)
+        with reopened(file) as source:
+            self._write(name, lambda out: shutil.copyfileobj(source, out, 1 << 20), exclusive=False)
 
     def get(self, name: str) -> bytes:
         """See `ObjectStore.get`."""

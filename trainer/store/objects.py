@@ -55,6 +55,11 @@ def open_store(url: str, session: boto3.Session | None = None, endpoint: str | N
     return FilesystemStore(url)
 
 
+def reopened(file: BinaryIO) -> BinaryIO:
+    """The same file with an offset of its own, at the start: the given one may be shared with another process."""
+    return open(f"/proc/self/fd/{file.fileno()}", "rb")  # noqa: PTH123 - a descriptor; the caller closes it
+
+
 def check_name(name: str) -> str:
     """`name`, unless it could leave its prefix."""
     if not name or name.startswith("/") or "\\" in name or any(part in {"", ".", ".."} for part in name.split("/")):

@@ -10,7 +10,7 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 
 from trainer.errors import Reason, TrainerError
-from trainer.store.objects import check_name
+from trainer.store.objects import check_name, reopened
 
 _FAILURES = (ClientError, BotoCoreError, S3UploadFailedError)
 
@@ -37,9 +37,8 @@ class S3Store:
 
     def upload(self, name: str, file: BinaryIO) -> None:
         """See `ObjectStore.upload`; large files go as a multipart upload, which becomes visible as a whole."""
-        # upload_fileobj closes what it is given; the caller keeps its file.
         try:
-            with open(file.fileno(), "rb", closefd=False) as copy:
+            with reopened(file) as copy:
                 self._client.upload_fileobj(copy, self._bucket, self._key(name))
         except _FAILURES as error:
             raise self._failed("write", name, error) from error
