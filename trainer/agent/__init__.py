@@ -1,0 +1,27 @@
+"""The agent: has network and credentials, obtains keys, moves ciphertext, keeps the ledger, starts the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainer.backends import Backends
+    from trainer.job import JobResult, JobSpec
+
+__all__ = ["run"]
+
+
+def run(
+    job: JobSpec, backends: Backends | None = None, event: Callable[[str, dict[str, Any]], None] | None = None
+) -> JobResult:
+    """Runs one training job; see `trainer.agent.session.run_job`.
+
+    `backends` defaults to AWS with the credentials, region and AWS_ENDPOINT_URL of the environment; `event` is called
+    with a name and JSON values for every step of the way. Raises `TrainerError`.
+    """
+    from trainer.agent.session import run_job  # noqa: PLC0415 - keeps `import trainer.agent` light
+    from trainer.backends import aws_backends  # noqa: PLC0415
+
+    chosen = backends or aws_backends(job.tenant, job.ledger_url)
+    return run_job(job, chosen, event or (lambda _name, _values: None))

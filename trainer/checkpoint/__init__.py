@@ -1,0 +1,1 @@
+"""Encrypted, authenticated, sharded checkpoints for torch.distributed.checkpoint; see docs/formats/checkpoint.md."""

@@ -1,0 +1,155 @@
+"""The manifest of a checkpoint: every tensor's place, every plain value, every file's key and commitment; signed."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any, Final, Literal, Self
+
+import torch
+from pydantic import Field, ValidationError, model_validator
+
+from trainer.errors import Reason, TrainerError
+from trainer.formats.container import Binding, checkpoint_binding
+from trainer.formats.names import Digest, Frozen, Name
+from trainer.formats.signing import CHECKPOINT_TYPE, open_signed
+
+FORMAT: Final = "bulkhead-checkpoint/1"
+DTYPES: Final[dict[str, torch.dtype]] = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+"""safetensors' names of element types."""
+DTYPE_NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
+
+
+class TensorChunk(Frozen):
+    """A box of a tensor and where it lies: bytes from `begin` of the plaintext of the file of `rank`."""
+
+    offsets: tuple[int, ...]
+    sizes: tuple[int, ...]
+    rank: int = Field(ge=0)
+    begin: int = Field(ge=0)
+
+
+class TensorEntry(Frozen):
+    """A tensor of the state: type, full size, and the chunks that make it up."""
+
+    dtype: str
+    size: tuple[int, ...]
+    chunks: tuple[TensorChunk, ...] = Field(min_length=1)
+
+    def chunk_bytes(self, chunk: TensorChunk) -> int:
+        """The length of a chunk in bytes."""
+        return math.prod(chunk.sizes) * DTYPES[self.dtype].itemsize
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.dtype not in DTYPES or any(extent < 0 for extent in self.size):
+            raise ValueError(f"{self.dtype}{list(self.size)} is not a tensor type and size")
+        for chunk in self.chunks:
+            if not len(chunk.offsets) == len(chunk.sizes) == len(self.size) or any(
+                offset < 0 or extent < 0 or offset + extent > whole
+                for offset, extent, whole in zip(chunk.offsets, chunk.sizes, self.size, strict=True)
+            ):
+                raise ValueError(f"chunk at {list(chunk.offsets)} lies outside a tensor of size {list(self.size)}")
+        if sum(math.prod(chunk.sizes) for chunk in self.chunks) != math.prod(self.size):
+            raise ValueError("the chunks do not cover the tensor exactly")
+        return self
+
+
+class RankFile(Frozen):
+    """The safetensors file that one rank wrote: its length in clear."""
+
+    rank: int = Field(ge=0)
+    length: int = Field(ge=0)
+
+
+class CheckpointBody(Frozen):
+    """What the worker says about a checkpoint; it becomes part of the manifest once the agent has checked it."""
+
+    step: int = Field(ge=0)
+    files: tuple[RankFile, ...] = Field(min_length=1)
+    tensors: dict[str, TensorEntry]
+    values: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _places(self) -> Self:
+        lengths = {file.rank: file.length for file in self.files}
+        if len(lengths) != len(self.files):
+            raise ValueError("two files of the same rank")
+        for name, entry in self.tensors.items():
+            for chunk in entry.chunks:
+                if chunk.begin + entry.chunk_bytes(chunk) > lengths.get(chunk.rank, -1):
+                    raise ValueError(f"tensor {name}: a chunk lies outside the file of rank {chunk.rank}")
+        if overlap := self.tensors.keys() & self.values.keys():
+            raise ValueError(f"both tensor and value: {sorted(overlap)[:3]}")
+        return self
+
+
+class SealedFile(Frozen):
+    """A file of the checkpoint as it lies in the bucket."""
+
+    rank: int = Field(ge=0)
+    object: str
+    commitment: Digest
+    wrapped_key: str
+
+
+class CheckpointManifest(Frozen):
+    """A checkpoint of one step of one run of one tenant."""
+
+    format: Literal["bulkhead-checkpoint/1"]
+    tenant: Name
+    run: Name
+    created: datetime
+    run_key: int = Field(ge=0)
+    """Which key of the run wraps the files' keys and signs: an index into `run.json`."""
+    body: CheckpointBody
+    files: tuple[SealedFile, ...]
+
+    @model_validator(mode="after")
+    def _one_each(self) -> Self:
+        if [file.rank for file in self.files] != [file.rank for file in self.body.files]:
+            raise ValueError("sealed files and described files differ")
+        return self
+
+
+def file_binding(tenant: str, run: str, step: int, rank: int) -> Binding:
+    """The binding of the file of one rank."""
+    return checkpoint_binding(tenant, run, step, rank, file_name(rank))
+
+
+def file_name(rank: int) -> str:
+    """The name of the file of one rank."""
+    return f"rank-{rank:05d}.bh"
+
+
+def step_prefix(step: int) -> str:
+    """The prefix of the objects of one step."""
+    return f"step-{step:010d}"
+
+
+def open_checkpoint_manifest(
+    data: bytes, trusted: tuple[str, ...], tenant: str, run: str, step: int, name: str
+) -> CheckpointManifest:
+    """The manifest in the signed document `data`, if it is that of the checkpoint asked for."""
+    document = open_signed(data, CHECKPOINT_TYPE, trusted, name)
+    try:
+        manifest = CheckpointManifest.model_validate(document)
+    except ValidationError as error:
+        raise TrainerError(Reason.BAD_FORMAT, f"{name}: not a checkpoint manifest: {error}") from error
+    found = (manifest.tenant, manifest.run, manifest.body.step)
+    if found != (tenant, run, step):
+        raise TrainerError(Reason.FOREIGN, f"{name}: is the manifest of {found}, not of {(tenant, run, step)}")
+    return manifest

@@ -1,0 +1,1 @@
+"""Reading sealed data sets in the worker: tables of declared columns, and the resumable loader."""

@@ -1,0 +1,1 @@
+"""Ingest: a data owner seals a data set into the tenant's bucket."""

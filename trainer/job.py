@@ -1,0 +1,150 @@
+"""The job document: what to train, on which columns of which data, for which purpose, with which limits."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from trainer.formats.names import ColumnName, Digest, Frozen, Name
+
+
+class DataUse(Frozen):
+    """One data set in one version, and the columns of it that the job needs; it gets no others."""
+
+    data_set: Name
+    version: Name
+    url: str
+    """The bucket URL that was given to `seal`."""
+    columns: tuple[ColumnName, ...] = Field(min_length=1)
+    signer: str | None = None
+    """The public key that must have signed the manifest; by default the one in the tenant's ledger."""
+
+
+class RecipeSpec(Frozen):
+    """Which recipe trains, with which settings. `bundle` is one Python file with a class `Recipe` of one's own."""
+
+    name: str = Field(pattern=r"^(tabular|vision|language|bundle)$")
+    settings: dict[str, Any] = Field(default_factory=dict)
+    bundle: str | None = None
+    """fsspec or S3 URL of the file, for the name `bundle`."""
+    bundle_digest: Digest | None = None
+    """SHA-256 of the file; measured before it runs."""
+
+    @model_validator(mode="after")
+    def _bundle(self) -> Self:
+        given = self.bundle is not None and self.bundle_digest is not None
+        if given != (self.name == "bundle"):
+            raise ValueError("bundle and bundle_digest go with the recipe name 'bundle', and only with it")
+        return self
+
+
+class TrainingSettings(Frozen):
+    """The training loop's settings; steps are optimiser steps, `batch_size` is over all ranks and accumulation."""
+
+    steps: int = Field(default=200, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    accumulation: int = Field(default=1, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    final_learning_rate: float = Field(default=1e-5, ge=0)
+    warmup_steps: int = Field(default=0, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip: float = Field(default=1.0, gt=0)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    compile: bool = False
+    threads: int = Field(default=1, ge=1, le=256)
+    seed: int = Field(default=0, ge=0, lt=1 << 53)
+    eval_fraction: float = Field(default=0.2, ge=0, lt=1)
+    eval_every: int = Field(default=50, ge=1)
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after this many evaluations without improvement; None never stops early."""
+    checkpoint_every: int = Field(default=50, ge=1)
+    keep_checkpoints: int = Field(default=3, ge=1)
+    milestone_every: int = Field(default=0, ge=0)
+    log_every: int = Field(default=10, ge=1)
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        if self.batch_size % self.accumulation:
+            raise ValueError(f"batch_size {self.batch_size} is not a multiple of accumulation {self.accumulation}")
+        return self
+
+
+class Limits(Frozen):
+    """What the sandbox gives the worker at most."""
+
+    memory_bytes: int = Field(default=8 << 30, ge=256 << 20)
+    processes: int = Field(default=512, ge=16)
+    seconds: float = Field(default=86400, gt=0)
+    """Time for the whole job; the worker is killed after it."""
+    silent_seconds: float = Field(default=3600, gt=0)
+    """Time without any message from the worker after which it is taken for dead."""
+
+
+class JobSpec(Frozen):
+    """One training job of one tenant."""
+
+    platform: Name = "bh"
+    tenant: Name
+    run: Name
+    purpose: Name = "training"
+    data: tuple[DataUse, ...] = Field(min_length=1, max_length=16)
+    recipe: RecipeSpec
+    training: TrainingSettings = TrainingSettings()
+    limits: Limits = Limits()
+    checkpoints: str | None = None
+    """URL for checkpoints; default `s3://{platform}-{tenant}-checkpoint`."""
+    models: str | None = None
+    """URL for exported models; default `s3://{platform}-{tenant}-model`."""
+    model: Name | None = "model"
+    """Name of the exported model; null exports nothing."""
+    data_key: str | None = None
+    checkpoint_key: str | None = None
+    export_key: str | None = None
+    """KMS key aliases; default `alias/{platform}/{tenant}/data`, `…/checkpoint`, `…/export`."""
+    ledger: str | None = None
+    """`cloudwatch:<log group>` or `file:///<directory>`; default `cloudwatch:/{platform}/{tenant}/ledger`."""
+    sandbox: Literal["strict", "none"] = "strict"
+    """`none` runs the worker as an ordinary process and is recorded in the ledger and in the model's provenance."""
+
+    def key(self, purpose: Literal["data", "checkpoint", "export"]) -> str:
+        """The KMS key for a purpose."""
+        named = {"data": self.data_key, "checkpoint": self.checkpoint_key, "export": self.export_key}[purpose]
+        return named or f"alias/{self.platform}/{self.tenant}/{purpose}"
+
+    @property
+    def checkpoints_url(self) -> str:
+        """Where checkpoints go."""
+        return self.checkpoints or f"s3://{self.platform}-{self.tenant}-checkpoint"
+
+    @property
+    def models_url(self) -> str:
+        """Where models go."""
+        return self.models or f"s3://{self.platform}-{self.tenant}-model"
+
+    @property
+    def ledger_url(self) -> str:
+        """Where the tenant's ledger lies."""
+        return self.ledger or f"cloudwatch:/{self.platform}/{self.tenant}/ledger"
+
+
+class JobResult(Frozen):
+    """How a job ended."""
+
+    tenant: str
+    run: str
+    step: int
+    """The last step trained."""
+    resumed_from: int | None
+    """The step of the checkpoint that the job started from; null for a new run."""
+    metrics: dict[str, float]
+    """The last evaluation, for example `accuracy` and `loss`."""
+    checkpoint: str | None
+    """URL of the newest checkpoint's manifest."""
+    model: str | None
+    """URL of the exported model's manifest."""
+    model_digest: str | None
+    sandbox: dict[str, Any]
+    """What the worker was confined by."""
+    seconds: float

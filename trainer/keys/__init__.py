@@ -1,0 +1,1 @@
+"""Keys: the tenant's keys in a key service, and what is wrapped under them."""

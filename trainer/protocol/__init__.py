@@ -1,0 +1,1 @@
+"""What agent and worker say to each other over their UNIX socket."""

@@ -1,0 +1,81 @@
+"""Frames on a UNIX stream socket: four bytes of length (big-endian), canonical JSON, and file descriptors beside it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from typing import Any, Final
+
+from trainer.errors import Reason, TrainerError
+from trainer.formats.canonical import canonical_json, parse_json_object
+
+LIMIT: Final = 64 << 20
+"""Longest frame; the largest is the description of a checkpoint with very many tensors."""
+MAX_DESCRIPTORS: Final = 4
+_LENGTH: Final = struct.Struct(">I")
+
+
+class Channel:
+    """One end of the socket. Not thread-safe: the users hold a lock around a request and its answer."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def send(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
+        """Sends one frame; the descriptors travel with its first byte."""
+        data = canonical_json(message)
+        if len(data) > LIMIT:
+            raise TrainerError(Reason.PROTOCOL, f"a frame of {len(data)} bytes is over the limit of {LIMIT}")
+        try:
+            if descriptors:
+                sent = socket.send_fds(self._socket, [_LENGTH.pack(len(data))], list(descriptors))
+                self._socket.sendall(_LENGTH.pack(len(data))[sent:] + data)
+            else:
+                self._socket.sendall(_LENGTH.pack(len(data)) + data)
+        except OSError as error:
+            raise TrainerError(Reason.PROTOCOL, f"the other side of the socket is gone: {error}") from error
+
+    def receive(self) -> tuple[dict[str, Any], list[int]] | None:
+        """The next frame and its descriptors, or None at the end; the caller closes the descriptors.
+
+        Raises `TrainerError(PROTOCOL)` for an oversize, truncated or malformed frame; descriptors are closed then.
+        """
+        descriptors: list[int] = []
+        try:
+            head, descriptors, flags, _ = socket.recv_fds(self._socket, _LENGTH.size, MAX_DESCRIPTORS)
+            message = self._frame(head, truncated=bool(flags & socket.MSG_CTRUNC)) if head else None
+        except TimeoutError as error:
+            close_all(descriptors)
+            raise TrainerError(Reason.WORKER, "no message within the time allowed") from error
+        except OSError as error:
+            close_all(descriptors)
+            raise TrainerError(Reason.PROTOCOL, f"the socket failed: {error}") from error
+        except TrainerError as error:
+            close_all(descriptors)
+            raise TrainerError(Reason.PROTOCOL, str(error)) from error
+        return None if message is None else (message, descriptors)
+
+    def _frame(self, head: bytes, *, truncated: bool) -> dict[str, Any]:
+        if truncated:
+            raise TrainerError(Reason.PROTOCOL, "more file descriptors than the protocol allows")
+        (length,) = _LENGTH.unpack(head + self._exactly(_LENGTH.size - len(head)))
+        if length > LIMIT:
+            raise TrainerError(Reason.PROTOCOL, f"a frame of {length} bytes is over the limit of {LIMIT}")
+        return parse_json_object(self._exactly(length), "message")
+
+    def _exactly(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            # Never the announced length at once: the sender has to deliver before memory is spent on it.
+            piece = self._socket.recv(min(size - len(data), 1 << 20))
+            if not piece:
+                raise TrainerError(Reason.PROTOCOL, "the other side stopped in the middle of a frame")
+            data += piece
+        return bytes(data)
+
+
+def close_all(descriptors: list[int]) -> None:
+    """Closes descriptors that nobody asked for."""
+    for descriptor in descriptors:
+        os.close(descriptor)

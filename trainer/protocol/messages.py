@@ -1,0 +1,149 @@
+"""The closed set of messages. The agent accepts nothing else from a worker, which may be hostile."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from trainer.checkpoint.manifest import CheckpointBody
+from trainer.data.table import DataView
+from trainer.errors import Reason, TrainerError
+from trainer.formats.container import Binding
+from trainer.formats.names import Frozen, Name
+from trainer.job import RecipeSpec, TrainingSettings
+
+
+class JobMessage(Frozen):
+    """Agent to worker, first: what to train. With a bundle, one descriptor."""
+
+    type: Literal["job"] = "job"
+    tenant: Name
+    run: Name
+    data: tuple[DataView, ...]
+    recipe: RecipeSpec
+    training: TrainingSettings
+    resume: CheckpointBody | None
+    export: bool
+
+
+class OpenShard(Frozen):
+    """Worker: the key and the ciphertext (one descriptor, read-only) of a shard."""
+
+    type: Literal["open-shard"] = "open-shard"
+    data: int = Field(ge=0)
+    shard: Name
+
+
+class OpenCheckpointFile(Frozen):
+    """Worker: the key and the ciphertext of one file of the checkpoint that the job resumes from."""
+
+    type: Literal["open-checkpoint-file"] = "open-checkpoint-file"
+    rank: int = Field(ge=0, le=1 << 20)
+
+
+class BeginFile(Frozen):
+    """Worker: a key and an empty file (one descriptor) for one rank's part of a checkpoint."""
+
+    type: Literal["begin-file"] = "begin-file"
+    step: int = Field(ge=0)
+    rank: int = Field(ge=0, le=1 << 20)
+
+
+class Commit(Frozen):
+    """Worker: publish the checkpoint whose files were written."""
+
+    type: Literal["commit"] = "commit"
+    body: CheckpointBody
+
+
+class BeginExport(Frozen):
+    """Worker: a key and an empty file for the model."""
+
+    type: Literal["begin-export"] = "begin-export"
+
+
+class CommitExport(Frozen):
+    """Worker: publish the model; `length` is that of its plaintext."""
+
+    type: Literal["commit-export"] = "commit-export"
+    step: int = Field(ge=0)
+    length: int = Field(ge=0)
+    metrics: dict[str, float] = Field(max_length=100)
+
+
+class Progress(Frozen):
+    """Worker, unanswered: numbers about a step."""
+
+    type: Literal["progress"] = "progress"
+    step: int = Field(ge=0)
+    values: dict[str, float] = Field(max_length=100)
+
+
+class Done(Frozen):
+    """Worker, last: finished."""
+
+    type: Literal["done"] = "done"
+    step: int = Field(ge=0)
+    metrics: dict[str, float] = Field(max_length=100)
+
+
+class Failed(Frozen):
+    """Worker, last: stopped by an error."""
+
+    type: Literal["failed"] = "failed"
+    reason: Reason
+    message: str = Field(max_length=4000)
+
+
+WorkerMessage = Annotated[
+    OpenShard | OpenCheckpointFile | BeginFile | Commit | BeginExport | CommitExport | Progress | Done | Failed,
+    Field(discriminator="type"),
+]
+_WORKER: TypeAdapter[Any] = TypeAdapter(WorkerMessage)
+
+
+class Grant(Frozen):
+    """Agent: a key and its binding; one descriptor goes with it."""
+
+    type: Literal["grant"] = "grant"
+    key: str = Field(repr=False)
+    kind: str
+    fields: tuple[tuple[str, str | int], ...]
+
+    def secret(self) -> bytes:
+        """The key's 32 bytes."""
+        return base64.b64decode(self.key, validate=True)
+
+    def binding(self) -> Binding:
+        """The binding of the container that the key is for."""
+        return Binding(self.kind, self.fields)
+
+
+class Ok(Frozen):
+    """Agent: done."""
+
+    type: Literal["ok"] = "ok"
+
+
+class Refused(Frozen):
+    """Agent: not done; the worker should stop with this error."""
+
+    type: Literal["refused"] = "refused"
+    reason: Reason
+    message: str
+
+
+def grant(key: bytes, binding: Binding) -> Grant:
+    """The grant of a key."""
+    return Grant(key=base64.b64encode(key).decode(), kind=binding.kind, fields=binding.fields)
+
+
+def parse_worker_message(document: dict[str, Any]) -> Any:
+    """A worker's message as its class; `TrainerError(PROTOCOL)` for anything outside the protocol."""
+    try:
+        return _WORKER.validate_python(document)
+    except ValidationError as error:
+        kinds = sorted({str(problem["type"]) for problem in error.errors()})
+        raise TrainerError(Reason.PROTOCOL, f"the worker sent what is no message: {', '.join(kinds)}") from error

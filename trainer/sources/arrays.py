@@ -1,0 +1,81 @@
+"""Arrays, tokens and text in files: `.npy`, `.npz`, raw token files, UTF-8 text as bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import Reason, TrainerError
+from trainer.formats.manifest import Column
+from trainer.sources.batches import ArraySource, Batch
+
+_STEP = 4 << 20
+
+
+@dataclass(frozen=True)
+class TokenSource:
+    """Files of little-endian token numbers, `uint16` or `uint32`, one after the other; a row is one token."""
+
+    paths: tuple[str, ...]
+    dtype: str
+    description: str
+
+    def columns(self) -> tuple[Column, ...]:
+        """See `Source.columns`."""
+        return (Column(name="tokens", dtype=self.dtype),)
+
+    def batches(self) -> Iterator[Batch]:
+        """See `Source.batches`."""
+        size = np.dtype(self.dtype).itemsize
+        for path in self.paths:
+            for piece in _pieces(path):
+                if len(piece) % size:
+                    raise TrainerError(Reason.BAD_SOURCE, f"{path}: not a whole number of {self.dtype} tokens")
+                yield {"tokens": np.frombuffer(piece, dtype=self.dtype)}
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """Text files as byte-level tokens: numbers 0 to 255, as `uint16`; a row is one byte."""
+
+    paths: tuple[str, ...]
+    description: str
+
+    def columns(self) -> tuple[Column, ...]:
+        """See `Source.columns`."""
+        return (Column(name="tokens", dtype="<u2"),)
+
+    def batches(self) -> Iterator[Batch]:
+        """See `Source.batches`."""
+        for path in self.paths:
+            for piece in _pieces(path):
+                yield {"tokens": np.frombuffer(piece, dtype="|u1").astype("<u2")}
+
+
+def load_arrays(path: str) -> ArraySource:
+    """The arrays of an `.npz` file, or of one `.npy` file under the name `values`; object arrays are refused."""
+    try:
+        with fsspec.open(path, "rb") as file:
+            # numpy wants to seek; remote files do not always let it.
+            loaded = np.load(io.BytesIO(file.read()), allow_pickle=False)
+            arrays: dict[str, NDArray[Any]] = {"values": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+    except (OSError, ValueError) as error:
+        raise TrainerError(Reason.BAD_SOURCE, f"{path}: cannot be read as numpy arrays: {error}") from error
+    if not arrays or len({len(np.atleast_1d(array)) for array in arrays.values()}) != 1:
+        raise TrainerError(Reason.BAD_SOURCE, f"{path}: the arrays must have the same number of rows")
+    return ArraySource(arrays, description=path)
+
+
+def _pieces(path: str) -> Iterator[bytes]:
+    try:
+        with fsspec.open(path, "rb") as file:
+            while piece := file.read(_STEP):
+                yield piece
+    except OSError as error:
+        raise TrainerError(Reason.BAD_SOURCE, f"{path}: cannot be read: {error}") from error

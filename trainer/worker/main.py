@@ -1,0 +1,98 @@
+"""What the worker process does: receive the job, train, report. Nothing here can reach beyond the socket."""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+from functools import partial
+
+import torch
+
+from trainer.checkpoint.manifest import DTYPE_NAMES
+from trainer.checkpoint.state import load_state, save_state
+from trainer.checkpoint.writer import tensor_bytes
+from trainer.data.loader import Loader, evaluation_batches
+from trainer.data.order import SampleOrder
+from trainer.data.table import Table
+from trainer.errors import Reason, TrainerError
+from trainer.formats.sealing import seal_stream
+from trainer.protocol.channel import Channel
+from trainer.protocol.messages import Done, Failed, JobMessage, Progress
+from trainer.recipes.base import parse_settings
+from trainer.recipes.choose import choose_recipe
+from trainer.worker.client import AgentClient, ResumedCheckpoint
+from trainer.worker.loop import Trainer
+
+
+def work(sock: socket.socket) -> int:
+    """Serves one job on the socket; the process's exit code."""
+    client = AgentClient(Channel(sock))
+    job, bundle = client.receive_job()
+    try:
+        client.tell(train(client, job, bundle))
+    except TrainerError as error:
+        client.tell(Failed(reason=error.reason, message=str(error)[:4000]))
+        return 1
+    except (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+        # A recipe may fail in any of these ways; values could stand in the message, so only the kind goes out.
+        client.tell(Failed(reason=Reason.WORKER, message=f"the recipe failed with {type(error).__name__}"))
+        return 1
+    return 0
+
+
+def train(client: AgentClient, job: JobMessage, bundle: bytes | None) -> Done:
+    """Builds everything that the job names, trains, exports."""
+    settings = job.training
+    torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    torch.use_deterministic_algorithms(mode=settings.device == "cpu")
+    tables = [Table(view, partial(client.open_shard, index)) for index, view in enumerate(job.data)]
+    table = tables[0]
+    kind = choose_recipe(job.recipe, bundle)
+    recipe = kind(parse_settings(kind, job.recipe.settings), table)
+    order = SampleOrder(table.view.cuts, settings.seed, recipe.window, settings.eval_fraction)
+    loader = Loader(table, order, settings.batch_size)
+    trainer = Trainer(recipe, recipe.build(), loader, settings)
+    if job.resume is not None:
+        state = trainer.state()
+        state["at"]["metrics"] = {name.rpartition(".")[2]: 0.0 for name in job.resume.values if ".metrics." in name}
+        load_state(state, ResumedCheckpoint(client, job.resume))
+        trainer.restore(state)
+    metrics = trainer.train(
+        evaluation=lambda: evaluation_batches(table, order, settings.batch_size),
+        report=lambda step, values: client.tell(Progress(step=step, values=finite(values))),
+        save=lambda: save_state(trainer.state(), trainer.step, client),
+    )
+    loader.close()
+    if job.export:
+        export(client, trainer, finite(metrics))
+    return Done(step=trainer.step, metrics=finite(metrics))
+
+
+def export(client: AgentClient, trainer: Trainer, metrics: dict[str, float]) -> None:
+    """Writes the model's weights as one sealed safetensors file and has the agent publish it."""
+    weights = {name: tensor for name, tensor in trainer.model.state_dict().items() if isinstance(tensor, torch.Tensor)}
+    header: dict[str, object] = {}
+    at = 0
+    for name, tensor in weights.items():
+        size = tensor.numel() * tensor.element_size()
+        header[name] = {
+            "dtype": DTYPE_NAMES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [at, at + size],
+        }
+        at += size
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    head = len(text).to_bytes(8, "little") + text
+    grant = client.begin_export()
+    with grant.file:
+        pieces: tuple[bytes | memoryview, ...] = (head, *map(tensor_bytes, weights.values()))
+        seal_stream(pieces, len(head) + at, grant.key, grant.binding, grant.file.write)
+    client.commit_export(trainer.step, len(head) + at, metrics)
+
+
+def finite(values: dict[str, float]) -> dict[str, float]:
+    """The values that JSON can carry; a loss of NaN or infinity is left out rather than sent as something else."""
+    return {name: value for name, value in values.items() if math.isfinite(value)}
