@@ -22,8 +22,8 @@ SUBRESOURCES = frozenset(
         "abac", "accelerate", "acl", "analytics", "attributes", "cors", "delete", "encryption", "intelligent-tiering",
         "inventory", "legal-hold", "lifecycle", "location", "logging", "metadataTable", "metadataConfiguration",
         "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock",
-        "renameObject", "replication", "requestPayment", "restore", "retention", "select", "session", "tagging", "torrent", "uploadId",
-        "uploads", "versioning", "versions", "website",
+        "renameObject", "replication", "requestPayment", "restore", "retention", "select", "session", "tagging",
+        "torrent", "uploadId", "uploads", "versioning", "versions", "website",
     }
 )  # fmt: skip
 

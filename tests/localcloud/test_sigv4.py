@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -153,7 +154,5 @@ def test_signature_version_2_is_refused():
 @settings(deadline=None)
 def test_no_header_breaks_the_parser(header, date):
     message = Message("GET", "/", "", (("authorization", header), ("x-amz-date", date)), b"")
-    try:
-        parse(message)
-    except ApiError as error:
-        assert error.code
+    with contextlib.suppress(ApiError):
+        assert parse(message) is None or header
