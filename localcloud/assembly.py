@@ -54,7 +54,7 @@ def build(places: Places, management_email: str) -> Cloud:
     state.load()
     management = accounts.ensure_management(management_email)
     gateway = Gateway(AccountBoundary(), credentials, DecisionLog(places.decisions), Networks(), lambda _touched: None)
-    gateway.issuer = Issuer(places.token, credentials)
+    gateway.issuer = Issuer(places.token, credentials, management)
     cloud = Cloud(gateway, management, state)
     gateway.changed = cloud.changed
     state.save(frozenset({management}))

@@ -17,10 +17,13 @@ from typing import Any
 
 from compliance.errors import ComplianceError
 from compliance.reason.iam import authorise, parse_question
+from localcloud import accounts
 from localcloud.backend import Response
 from localcloud.credentials import Credentials
 from localcloud.identity import Kind, Session
 from localcloud.message import Message
+from localcloud.sessions import tags_of
+from tenancy.accounts import ACCOUNT_ID
 
 PATH = "/_bulkhead/sessions"
 LIFETIME = timedelta(hours=6)
@@ -32,12 +35,19 @@ _LETTERS = string.ascii_uppercase + string.digits
 class Issuer:
     """Issues sessions to whoever holds the token of this local cloud."""
 
-    def __init__(self, token_file: Path, credentials: Credentials) -> None:
+    def __init__(self, token_file: Path, credentials: Credentials, management: str) -> None:
         self._credentials = credentials
+        self._management = management
         if not token_file.exists():
             token_file.touch(mode=0o600)
             token_file.write_text(secrets.token_hex(32), encoding="utf-8")
         self._token = token_file.read_text(encoding="utf-8").strip()
+
+    def _number(self, account: str) -> str | None:
+        """The id of an account that is given by its id or by the name that `local status` shows."""
+        if ACCOUNT_ID.fullmatch(account):
+            return account
+        return next((known.id for known in accounts.listed(self._management) if known.name == account), None)
 
     def answer(self, message: Message, now: datetime) -> Response:
         """The response to a request for a session: 200 with credentials, or an error with its reason in words."""
@@ -53,7 +63,7 @@ class Issuer:
     def _issue(self, account: str, role_name: str, how: str, now: datetime) -> Response:
         from moto.iam.models import iam_backends  # noqa: PLC0415 - moto reads its settings when it is imported
 
-        number = account_number(account)
+        number = self._number(account)
         roles = list(iam_backends[number]["aws"].roles.values()) if number else []
         role = next((role for role in roles if role.name == role_name), None)
         if number is None or role is None:
@@ -63,7 +73,7 @@ class Issuer:
             return _reply(400, {"error": f"as = {how}: there are instance and sign-in"})
         if not _trusted(json.loads(role.assume_role_policy_document), role.arn, number, caller):
             return _reply(403, {"error": f"the trust policy of {role.arn} does not let {how} in"})
-        session = _session(number, role_name, _name(how), now, _tags(role))
+        session = _session(number, role_name, _name(how), now, tags_of(role))
         self._credentials.remember(session)
         return _reply(
             200,
@@ -75,19 +85,6 @@ class Issuer:
                 "expires": session.expires.isoformat(),
             },
         )
-
-
-def account_number(account: str) -> str | None:
-    """The id of an account that is named by id or by its name in the organisation."""
-    if account.isdigit() and len(account) == 12:
-        return account
-    from moto.organizations.models import organizations_backends  # noqa: PLC0415
-
-    for regions in organizations_backends.values():
-        for member in regions["aws"].accounts if "aws" in dict.keys(regions) else ():
-            if member.name == account:
-                return str(member.id)
-    return None
 
 
 def _caller(account: str, role: str, how: str) -> dict[str, Any] | None:
@@ -126,11 +123,6 @@ def _trusted(trust: dict[str, Any], arn: str, account: str, caller: dict[str, An
 
 def _name(how: str) -> str:
     return f"i-{secrets.token_hex(8)}0" if how == "instance" else "person"
-
-
-def _tags(role: Any) -> dict[str, str]:
-    held: dict[str, Any] = role.tags or {}
-    return {str(tag["Key"]): str(tag.get("Value", "")) for tag in held.values()}
 
 
 def _session(account: str, role: str, name: str, now: datetime, tags: dict[str, str]) -> Session:

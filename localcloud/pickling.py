@@ -60,6 +60,10 @@ class Pickler(pickle.Pickler):
             return load_der_private_key, (der, None)
         if isinstance(obj, weakref.WeakValueDictionary):
             return _make_weak, (dict(obj),)
+        if isinstance(obj, dict) and "__init__" in vars(type(obj)) and type(obj).__module__.startswith("moto."):
+            # pickle would call the constructor, whose arguments only moto knows.
+            state = (vars(obj), getattr(obj, "default_factory", None), list(dict.items(obj)))
+            return type(obj).__new__, (type(obj),), state, None, None, _fill_mapping
         if isinstance(obj, types.FunctionType) and "<locals>" in obj.__qualname__ and obj.__closure__ is None:
             return _make_function, (marshal.dumps(obj.__code__), obj.__module__, obj.__defaults__)
         return NotImplemented
@@ -101,6 +105,15 @@ def _make_key(kind: Any, state: dict[str, Any], digest: str, blobs: str) -> Any:
     key._value_buffer.write((Path(blobs) / digest).read_bytes())
     setattr(key, _MARK, digest)
     return key
+
+
+def _fill_mapping(mapping: Any, state: tuple[dict[str, Any], Any, list[tuple[Any, Any]]]) -> None:
+    attributes, factory, items = state
+    vars(mapping).update(attributes)
+    if factory is not None:
+        mapping.default_factory = factory
+    for key, value in items:
+        dict.__setitem__(mapping, key, value)
 
 
 def _make_versions(kind: type, items: list[tuple[str, list[Any]]]) -> Any:

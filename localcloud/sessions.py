@@ -76,9 +76,14 @@ def _role_tags(account: str, name: str) -> dict[str, str]:
 
     for role in iam_backends[account]["aws"].roles.values():
         if role.name == name:
-            tags: Any = role.tags
-            return {str(tag["Key"]): str(tag["Value"]) for tag in tags.values()} if tags else {}
+            return tags_of(role)
     return {}
+
+
+def tags_of(role: Any) -> dict[str, str]:
+    """A role's tags. moto keeps them as it got them: by key, or as the request's own list."""
+    held: Any = role.tags or ()
+    return {str(tag["Key"]): str(tag.get("Value", "")) for tag in (held.values() if isinstance(held, dict) else held)}
 
 
 def _time(text: str) -> datetime:

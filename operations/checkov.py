@@ -73,7 +73,8 @@ def read_exemptions(path: Path = EXCEPTIONS) -> list[Exemption]:
 
 def run(folder: Path, exemptions: list[Exemption]) -> Scan:
     """Runs checkov on `folder`. Raises `CommandError` (indeterminate) where it read nothing or could not parse."""
-    command = [Path(sys.executable).parent / "checkov", "-d", folder, "--compact", "--quiet", "-o", "json"]
+    program = Path(sys.executable).parent / "checkov"
+    command = [str(program), "-d", str(folder), "--compact", "--quiet", "-o", "json"]
     # No --framework: with one named, checkov reads no *.tf.json and reports success.
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:

@@ -46,19 +46,22 @@ def site(ws: Workspace, profile: ProfileName) -> Site:
 
 
 def synthesise(place: Site, fleet: Fleet, tenants: Sequence[Tenant]) -> list[StackInfo]:
-    """Writes the stacks of the platform and of `tenants` as Terraform JSON under `out/stacks`."""
+    """Writes the stacks of the platform and of `tenants` as Terraform JSON under `out/cdk/stacks`."""
     os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE", "enabled")
     from modules.aws.errors import ConstructError  # noqa: PLC0415 - starts Node; only this command pays for it
     from stacks.app import synthesise as write  # noqa: PLC0415
     from stacks.errors import StackError  # noqa: PLC0415
-
     from tenancy.errors import SpecError  # noqa: PLC0415
 
     ids = [tenant.id for tenant in tenants]
+    place.ws.synth.mkdir(parents=True, exist_ok=True)
     try:
-        return write(fleet, place.profile, ids, place.ws.synth, place.endpoint, state_dir=place.ws.state)
+        stacks: list[StackInfo] = write(
+            fleet, place.profile, ids, place.ws.synth, place.endpoint, state_dir=place.ws.state
+        )
     except (StackError, ConstructError, SpecError) as error:
         raise CommandError(str(error)) from error
+    return stacks
 
 
 def terraform(place: Site, stack: StackInfo) -> Terraform:

@@ -72,8 +72,7 @@ class Terraform:
     def plan(self, file: Path, *, destroy: bool = False) -> Changes:
         """Writes a plan to `file` and returns what it would change."""
         extra = ("-destroy",) if destroy else ()
-        self._run("plan", "-json", f"-out={file}", *extra)
-        return changes_of(self.show(file))
+        return changes_in(self._run("plan", "-json", f"-out={file}", *extra).stdout)
 
     def show(self, plan: Path) -> dict[str, Any]:
         """The plan as Terraform's JSON document (`terraform show -json`)."""
@@ -116,11 +115,15 @@ def messages(output: str) -> list[str]:
     return found
 
 
-def changes_of(plan: Mapping[str, Any]) -> Changes:
-    """Counts the changes in a plan document."""
-    actions = [change["change"]["actions"] for change in plan.get("resource_changes", [])]
-    return Changes(
-        add=sum("create" in action for action in actions),
-        change=sum(action == ["update"] for action in actions),
-        destroy=sum("delete" in action for action in actions),
-    )
+def changes_in(output: str) -> Changes:
+    """The summary in the output of `terraform plan -json`. Raises `CommandError` where there is none."""
+    for line in reversed(output.splitlines()):
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if event.get("type") == "change_summary":
+            found = event["changes"]
+            return Changes(found["add"], found["change"], found["remove"])
+    msg = "terraform plan said nothing of changes, so nothing is known of them"
+    raise CommandError(msg, Exit.INDETERMINATE)

@@ -28,7 +28,7 @@ class Workspace:
     @property
     def synth(self) -> Path:
         """The synthesised Terraform configuration."""
-        return self.out / "stacks"
+        return self.out / "cdk"
 
     @property
     def state(self) -> Path:
