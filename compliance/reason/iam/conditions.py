@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from compliance.errors import ComplianceError
 from compliance.reason.iam.context import Context, Unknown, Value, text_of
-from compliance.reason.iam.globs import Piece, disjoint, is_arn
+from compliance.reason.iam.globs import Piece, arn_pieces, disjoint, is_arn
 from compliance.reason.iam.operators import OPERATORS, Operator
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, agree, both, certain, either, negate
 from compliance.reason.iam.variables import Resolved, Template, parse_template, resolve
@@ -163,7 +163,7 @@ def _pair(operator: Operator, value: str, resolved: Resolved) -> Truth | None:
 
 def _held_by_unknown(condition: Condition, operator: Operator, value: Unknown, context: Context) -> Truth:
     """The truth for a key that is present with a value not known beyond its pattern."""
-    pattern: tuple[Piece, ...] = (("glob", value.pattern),)
+    pattern = arn_pieces(value.pattern)
     matched: Truth = FALSE
     for template in condition.values:
         resolved = resolve(template, context)

@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
-Piece = tuple[Literal["glob", "literal"], str]
-"""A part of a pattern: `glob` text in which `*` and `?` are wildcards, or `literal` text in which nothing is."""
+Piece = tuple[Literal["glob", "part", "literal"], str]
+"""A part of a pattern: `glob` text in which `*` and `?` are wildcards, `part` text in which they match no colon, or
+`literal` text in which nothing is a wildcard."""
 
 _PARTS_BEFORE_RESOURCE = 5
 
@@ -33,7 +34,7 @@ def _anywhere(pieces: Sequence[Piece]) -> str:
 
 
 def _by_part(pieces: Sequence[Piece], *, reach_beyond: bool) -> str:
-    chars = [(kind == "glob", char) for kind, text in pieces for char in text]
+    chars = [(kind != "literal", char) for kind, text in pieces for char in text]
     out: list[str] = []
     part = 0
     for index, (wild, char) in enumerate(chars):
@@ -80,41 +81,57 @@ def is_arn(value: str) -> bool:
     return value.startswith("arn:") and value.count(":") >= _PARTS_BEFORE_RESOURCE
 
 
-def _collapse(pieces: Sequence[Piece]) -> list[str | None]:
-    """Tokens of a pattern: a character, `''` for any one character, None for any run of characters."""
-    tokens: list[str | None] = []
+_RUN, _RUN_WITHOUT_COLON, _ANY_CHARACTER = "run", "run without colon", "any"
+
+
+def _tokens(pieces: Sequence[Piece]) -> list[str]:
+    """The pattern as a list of single characters and of the three wildcards above."""
+    tokens: list[str] = []
     for kind, text in pieces:
         for char in text:
-            if kind == "glob" and char == "*":
-                if not tokens or tokens[-1] is not None:
-                    tokens.append(None)
+            if kind == "literal" or char not in "*?":
+                tokens.append(char)
+            elif char == "?":
+                tokens.append(_ANY_CHARACTER)
             else:
-                tokens.append("" if kind == "glob" and char == "?" else char)
+                tokens.append(_RUN if kind == "glob" else _RUN_WITHOUT_COLON)
     return tokens
+
+
+def _takes(run: str, other: str) -> bool:
+    """Whether a run may swallow the next token of the other pattern."""
+    return run == _RUN or other != ":"
 
 
 @lru_cache(maxsize=65536)
 def disjoint(left: tuple[Piece, ...], right: tuple[Piece, ...]) -> bool:
-    """Whether no string matches both patterns when every `*` may match anything.
-
-    `*` is read at its widest, so True is a proof for each of the three matchings.
-    """
-    a, b = _collapse(left), _collapse(right)
-    reachable = {(0, 0)}
+    """Whether certainly no string matches both patterns (a product of two small automata)."""
+    a, b = _tokens(left), _tokens(right)
+    runs = (_RUN, _RUN_WITHOUT_COLON)
+    reached = {(0, 0)}
     stack = [(0, 0)]
     while stack:
         i, j = stack.pop()
         if i == len(a) and j == len(b):
             return False
+        x, y = a[i] if i < len(a) else "", b[j] if j < len(b) else ""
         steps: list[tuple[int, int]] = []
-        if i < len(a) and a[i] is None:
-            steps += [(i + 1, j), (i, j + 1)] if j < len(b) else [(i + 1, j)]
-        if j < len(b) and b[j] is None:
-            steps += [(i, j + 1), (i + 1, j)] if i < len(a) else [(i, j + 1)]
-        if i < len(a) and j < len(b) and None not in (a[i], b[j]) and (a[i] == b[j] or "" in (a[i], b[j])):
+        if x in runs:
+            steps += [(i + 1, j), (i, j + 1)] if y and _takes(x, y) else [(i + 1, j)]
+        if y in runs:
+            steps += [(i, j + 1), (i + 1, j)] if x and _takes(y, x) else [(i, j + 1)]
+        if x and y and x not in runs and y not in runs and (x == y or _ANY_CHARACTER in (x, y)):
             steps.append((i + 1, j + 1))
         for step in steps:
-            if step not in reachable:
-                reachable.add(step)
+            if step not in reached:
+                reached.add(step)
                 stack.append(step)
     return True
+
+
+def arn_pieces(pattern: str) -> tuple[Piece, ...]:
+    """The pieces of an ARN pattern whose wildcards stay within the first five parts; other text is a plain glob."""
+    if not is_arn(pattern):
+        return (("glob", pattern),)
+    *parts, resource = pattern.split(":", _PARTS_BEFORE_RESOURCE)
+    return (("part", ":".join(parts) + ":"), ("glob", resource))
