@@ -84,7 +84,7 @@ def parse_cidr(text: str, place: str) -> Block:
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError as error:
-        raise ComplianceError(f"{place}: {text!r} is no IP address or CIDR block; write it like 10.0.0.0/16") from error
+        raise ComplianceError(place, f"{text!r} is no IP address or CIDR block; write it like 10.0.0.0/16") from error
     base = V6_BASE if network.version == 6 else 0
     low = base + int(network.network_address)
     return (low, low + network.num_addresses - 1), network.prefixlen

@@ -23,7 +23,7 @@ def subject_of(document: FactDocument, key: str, prefix: str, known: Iterable[st
     stated = document.content.get(key)
     if stated is not None:
         if not isinstance(stated, str) or not stated:
-            raise ComplianceError(f"{document.source}: {key} is {stated!r:.80}, but must be a string such as {prefix}…")
+            raise ComplianceError(document.source, f"{key} is {stated!r:.80}, but must be a string such as {prefix}…")
         return stated
     candidates = sorted(known, key=lambda name: (-len(name), name))
     for part in reversed(document.source.split("/")):

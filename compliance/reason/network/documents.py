@@ -46,10 +46,10 @@ def read_directory(directory: Path) -> tuple[FactDocument, ...]:
             object.
     """
     if not directory.is_dir():
-        raise ComplianceError(f"{directory}: no such directory; --facts names the directory with the responses")
+        raise ComplianceError(str(directory), "no such directory; --facts names the directory with the responses")
     documents = tuple(_documents(directory))
     if not documents:
-        raise ComplianceError(f"{directory}: holds no JSON document; save the output of `aws ec2 describe-…` there")
+        raise ComplianceError(str(directory), "holds no JSON document; save the output of `aws ec2 describe-…` there")
     return documents
 
 
@@ -72,22 +72,23 @@ def _read(path: Path, shown: str) -> Mapping[str, Any] | None:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         if must:
-            raise ComplianceError(f"{shown}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
+            raise ComplianceError(shown, f"is not UTF-8 text ({error.reason} at byte {error.start})") from error
         return None
     except OSError as error:
-        raise ComplianceError(f"{shown}: cannot be read ({error.strerror})") from error
+        raise ComplianceError(shown, f"cannot be read ({error.strerror})") from error
     if not must and not text.lstrip().startswith("{"):
         return None
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ComplianceError(f"{shown}:{error.lineno}:{error.colno}: is not JSON: {error.msg}") from error
+        raise ComplianceError(f"{shown}:{error.lineno}:{error.colno}", f"is not JSON: {error.msg}") from error
     except RecursionError as error:
-        raise ComplianceError(f"{shown}: is nested too deeply to be a response of the AWS CLI") from error
+        raise ComplianceError(shown, "is nested too deeply to be a response of the AWS CLI") from error
     if not isinstance(content, dict):
         raise ComplianceError(
-            f"{shown}: the document is a {type(content).__name__}; a response of the AWS CLI is an object such as "
-            '{"Vpcs": […]} (was --query used?)'
+            shown,
+            f"the document is a {type(content).__name__}; a response of the AWS CLI is an object such as "
+            '{"Vpcs": […]} (was --query used?)',
         )
     return content
 

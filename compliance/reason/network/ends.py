@@ -83,8 +83,9 @@ def resolve(network: Network, text: str, *, possible: bool = False) -> End:
         interval, _ = parse_cidr(name, "")
     except ComplianceError:
         raise ComplianceError(
-            f"{text!r} names no end of a path; give an id (vpc-…, subnet-…, eni-…, i-…, sg-…, vpce-…, igw-…), an "
-            "account of twelve digits, a CIDR block, or internet"
+            text,
+            "names no end of a path; give an id (vpc-…, subnet-…, eni-…, i-…, sg-…, vpce-…, igw-…), an "
+            "account of twelve digits, a CIDR block, or internet",
         ) from None
     return _block(network, text, (interval,), possible=possible)
 
@@ -113,8 +114,8 @@ def _by_id(network: Network, name: str, *, possible: bool) -> End:
             why = network.contradictory.get(name)
             return End(name, missing=(f"{name} is not described by any fact" if why is None else f"{name} is {why}",))
     raise ComplianceError(
-        f"{name!r} is an id of a kind that cannot be an end of a path; known are "
-        + ", ".join(prefix for prefix, _ in _FINDERS)
+        name,
+        "is an id of a kind that cannot be an end of a path; known are " + ", ".join(prefix for prefix, _ in _FINDERS),
     )
 
 

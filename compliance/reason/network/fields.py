@@ -32,7 +32,7 @@ class Record:
         """The string field, which must be there."""
         value = self.text(name)
         if value is None:
-            raise ComplianceError(f"{self.place}: lacks the field {name}; give the response as the AWS CLI printed it")
+            raise ComplianceError(self.place, f"lacks the field {name}; give the response as the AWS CLI printed it")
         return value
 
     def number(self, name: str) -> int | None:
@@ -87,7 +87,7 @@ class Record:
 
     def wrong(self, name: str, value: object, wanted: str) -> ComplianceError:
         """The error for a field of the wrong type."""
-        return ComplianceError(f"{self.place}.{name}: is {value!r:.80}, but must be {wanted}")
+        return ComplianceError(f"{self.place}.{name}", f"is {value!r:.80}, but must be {wanted}")
 
     def _list(self, name: str) -> list[Any]:
         value = self.fields.get(name)
@@ -108,8 +108,8 @@ def records(document: FactDocument, key: str) -> Iterator[Record]:
         return
     value = document.content[key]
     if not isinstance(value, list):
-        raise ComplianceError(f"{document.source}: {key} is {value!r:.80}, but must be a list as the AWS CLI prints it")
+        raise ComplianceError(document.source, f"{key} is {value!r:.80}, but must be a list as the AWS CLI prints it")
     for index, item in enumerate(value):
         if not isinstance(item, dict):
-            raise ComplianceError(f"{document.source}: {key}[{index}] is {item!r:.80}, but must be an object")
+            raise ComplianceError(document.source, f"{key}[{index}] is {item!r:.80}, but must be an object")
         yield Record(item, f"{document.source}: {key}[{index}]", document)

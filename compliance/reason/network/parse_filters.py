@@ -38,7 +38,7 @@ def parse_group_rule(record: Record) -> tuple[str, bool, GroupRule]:
         reference = _reference(record.child("ReferencedGroupInfo"), "PeeringStatus")
         peer = reference.group
     if not peer:
-        raise ComplianceError(f"{record.place}: has no CidrIpv4, CidrIpv6, PrefixListId or ReferencedGroupInfo")
+        raise ComplianceError(record.place, "has no CidrIpv4, CidrIpv6, PrefixListId or ReferencedGroupInfo")
     rule = GroupRule(protocol, ports, peer, addresses, record.text("PrefixListId"), reference, rule_id)
     return record.required("GroupId"), record.flag("IsEgress"), rule
 
@@ -85,10 +85,10 @@ def _header(record: Record) -> tuple[Interval, Interval]:
 def _acl_rule(record: Record) -> AclRule:
     number = record.number("RuleNumber")
     if number is None or not 1 <= number <= _LAST_RULE:
-        raise ComplianceError(f"{record.place}.RuleNumber: is {number!r}, but must be 1-32767")
+        raise ComplianceError(f"{record.place}.RuleNumber", f"is {number!r}, but must be 1-32767")
     action = record.required("RuleAction")
     if action not in ("allow", "deny"):
-        raise ComplianceError(f"{record.place}.RuleAction: is {action!r}, but must be allow or deny")
+        raise ComplianceError(f"{record.place}.RuleAction", f"is {action!r}, but must be allow or deny")
     protocol = protocol_interval(record.required("Protocol"), f"{record.place}.Protocol")
     if protocol in ((ICMP, ICMP), (ICMPV6, ICMPV6)):
         icmp = record.child("IcmpTypeCode")
@@ -98,7 +98,7 @@ def _acl_rule(record: Record) -> AclRule:
         ports = port_interval(protocol, span.number("From"), span.number("To"), span.place)
     block = record.text("CidrBlock") or record.text("Ipv6CidrBlock")
     if block is None:
-        raise ComplianceError(f"{record.place}: has neither CidrBlock nor Ipv6CidrBlock")
+        raise ComplianceError(record.place, "has neither CidrBlock nor Ipv6CidrBlock")
     return AclRule(
         number=number,
         allow=action == "allow",

@@ -142,12 +142,12 @@ def parse_public_access_block(document: FactDocument) -> PublicAccessBlock | Non
         return None
     place = f"{document.source}: VpcBlockPublicAccessOptions"
     if not isinstance(value, Mapping):
-        raise ComplianceError(f"{place} is {value!r:.80}, but must be an object")
+        raise ComplianceError(place, f"is {value!r:.80}, but must be an object")
     record = Record(value, place, document)
     mode = record.text("InternetGatewayBlockMode") or "off"
     if mode not in ("off", "block-bidirectional", "block-ingress"):
         raise ComplianceError(
-            f"{place}.InternetGatewayBlockMode: {mode!r} is not off, block-bidirectional, block-ingress"
+            f"{place}.InternetGatewayBlockMode", f"{mode!r} is not off, block-bidirectional, block-ingress"
         )
     return PublicAccessBlock(record.owner("AwsAccountId"), record.text("AwsRegion") or document.region, mode)
 

@@ -70,10 +70,10 @@ def parse_transit_route(record: Record) -> TransitRoute | None:
     if state in ("deleting", "deleted", "pending"):
         return None
     if state not in ("active", "blackhole"):
-        raise ComplianceError(f"{record.place}.State: is {state!r}, but must be active or blackhole")
+        raise ComplianceError(f"{record.place}.State", f"is {state!r}, but must be active or blackhole")
     text = record.text("DestinationCidrBlock")
     if text is None:
-        raise ComplianceError(f"{record.place}: has no DestinationCidrBlock; is this search-transit-gateway-routes?")
+        raise ComplianceError(record.place, "has no DestinationCidrBlock; is this search-transit-gateway-routes?")
     block, length = parse_cidr(text, record.place)
     attachments = tuple(
         sorted(item.required("TransitGatewayAttachmentId") for item in record.children("TransitGatewayAttachments"))

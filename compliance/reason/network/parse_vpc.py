@@ -59,7 +59,7 @@ def parse_subnet(record: Record) -> Subnet:
         if _associated(item.child("Ipv6CidrBlockState"))
     ]
     if not blocks:
-        raise ComplianceError(f"{record.place}: has neither CidrBlock nor an associated IPv6 block")
+        raise ComplianceError(record.place, "has neither CidrBlock nor an associated IPv6 block")
     caller = record.document.account
     return Subnet(
         id=record.required("SubnetId"),
@@ -96,7 +96,7 @@ def _parse_route(record: Record, prefix_lists: Mapping[str, Blocks]) -> Route:
     prefix_list = record.text("DestinationPrefixListId")
     if block is None and prefix_list is None:
         raise ComplianceError(
-            f"{record.place}: has no DestinationCidrBlock, DestinationIpv6CidrBlock or DestinationPrefixListId"
+            record.place, "has no DestinationCidrBlock, DestinationIpv6CidrBlock or DestinationPrefixListId"
         )
     kind, target = _target(record)
     blocks: Blocks | None
@@ -127,7 +127,7 @@ def _target(record: Record) -> tuple[str, str]:
     if gateway is None:
         if record.text("State") == "blackhole":
             return "blackhole", ""
-        raise ComplianceError(f"{record.place}: the route has no target; a blackhole without one has State blackhole")
+        raise ComplianceError(record.place, "the route has no target; a blackhole without one has State blackhole")
     if gateway == "local":
         return "local", "local"
     kind = next((kind for prefix, kind in _GATEWAY_KINDS if gateway.startswith(prefix)), "other")

@@ -32,7 +32,7 @@ def protocol_interval(text: str | None, place: str) -> Interval:
     if number is None and text.isascii() and text.isdigit():
         number = int(text)
     if number is None or not 0 <= number <= 255:
-        raise ComplianceError(f"{place}: {text!r} is no protocol; use tcp, udp, icmp, icmpv6, a number 0-255 or -1")
+        raise ComplianceError(place, f"{text!r} is no protocol; use tcp, udp, icmp, icmpv6, a number 0-255 or -1")
     return (number, number)
 
 
@@ -51,7 +51,7 @@ def port_interval(protocol: Interval, first: int | None, last: int | None, place
     assert first is not None
     end = first if last is None else last
     if not 0 <= first <= end <= 65535:
-        raise ComplianceError(f"{place}: {first}-{end} is no range of ports; both lie in 0-65535, the lower first")
+        raise ComplianceError(place, f"{first}-{end} is no range of ports; both lie in 0-65535, the lower first")
     return (first, end)
 
 
@@ -66,16 +66,16 @@ def header_of(protocol: str, port: str | None) -> Header:
         return Header((interval,))
     match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", port.strip(), re.ASCII)
     if match is None:
-        raise ComplianceError(f"--port: {port!r} is no port; write N or N-M")
+        raise ComplianceError("--port", f"{port!r} is no port; write N or N-M")
     first, last = int(match[1]), int(match[2] or match[1])
     if interval in ((ICMP, ICMP), (ICMPV6, ICMPV6)):
         if not first <= last <= 255:
-            raise ComplianceError(f"--port: {port!r} is no range of ICMP types, which lie in 0-255")
+            raise ComplianceError("--port", f"{port!r} is no range of ICMP types, which lie in 0-255")
         return Header((interval,), (first << 8, (last << 8) + 255))
     if interval == ANY_PROTOCOL:
         return Header(((TCP, TCP), (UDP, UDP)), port_interval((TCP, TCP), first, last, "--port"))
     if interval not in ((TCP, TCP), (UDP, UDP)):
-        raise ComplianceError(f"--port: protocol {protocol} has no ports; leave --port away or use tcp or udp")
+        raise ComplianceError("--port", f"protocol {protocol} has no ports; leave --port away or use tcp or udp")
     return Header((interval,), port_interval(interval, first, last, "--port"))
 
 
@@ -83,7 +83,7 @@ def _icmp_interval(kind: int | None, code: int | None, place: str) -> Interval:
     if kind is None or kind == -1:
         return ANY_PORT
     if not 0 <= kind <= 255 or not -1 <= (-1 if code is None else code) <= 255:
-        raise ComplianceError(f"{place}: ICMP type {kind} and code {code} are not in 0-255 (or -1 for every one)")
+        raise ComplianceError(place, f"ICMP type {kind} and code {code} are not in 0-255 (or -1 for every one)")
     if code is None or code == -1:
         return (kind << 8, (kind << 8) + 255)
     return ((kind << 8) + code, (kind << 8) + code)

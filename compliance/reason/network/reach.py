@@ -95,7 +95,7 @@ def reach(
     if start.missing or end.missing:
         return Reach(INDETERMINATE, missing=tuple(dict.fromkeys((*start.missing, *end.missing))))
     if not start.interfaces and not start.outside and not start.can_send:
-        raise ComplianceError(f"{start.text} sends no packets of its own; --from takes hosts, gateways or addresses")
+        raise ComplianceError(start.text, "sends no packets of its own; --from takes hosts, gateways or addresses")
     answer = _decide(network, start, end, header, one_way=one_way)
     if not one_way and answer.disposition != REACHABLE:
         arriving = _decide(network, start, end, header, one_way=True)

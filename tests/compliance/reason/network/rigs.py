@@ -65,7 +65,16 @@ class Rig:
             Ipv6CidrBlockAssociationSet=six,
         )
 
-    def subnet(self, name: str, vpc: str, block: str, *, zone: str = "eu-west-1a", owner: str = "111111111111", v6: str | None = None) -> Rig:
+    def subnet(
+        self,
+        name: str,
+        vpc: str,
+        block: str,
+        *,
+        zone: str = "eu-west-1a",
+        owner: str = "111111111111",
+        v6: str | None = None,
+    ) -> Rig:
         six = [{"Ipv6CidrBlock": v6, "Ipv6CidrBlockState": {"State": "associated"}}] if v6 else []
         return self.add(
             "Subnets",
@@ -78,14 +87,28 @@ class Rig:
         )
 
     def table(
-        self, name: str, vpc: str, *routes: dict[str, Any], subnets: tuple[str, ...] = (), main: bool = False, gateway: str = ""
+        self,
+        name: str,
+        vpc: str,
+        *routes: dict[str, Any],
+        subnets: tuple[str, ...] = (),
+        main: bool = False,
+        gateway: str = "",
     ) -> Rig:
         associations: list[dict[str, Any]] = [{"Main": False, "SubnetId": subnet} for subnet in subnets]
         associations += [{"Main": True}] if main else []
         associations += [{"Main": False, "GatewayId": gateway}] if gateway else []
         return self.add("RouteTables", RouteTableId=name, VpcId=vpc, Associations=associations, Routes=list(routes))
 
-    def group(self, name: str, vpc: str, *, ingress: list[dict[str, Any]] | None = None, egress: list[dict[str, Any]] | None = None, owner: str = "111111111111") -> Rig:
+    def group(
+        self,
+        name: str,
+        vpc: str,
+        *,
+        ingress: list[dict[str, Any]] | None = None,
+        egress: list[dict[str, Any]] | None = None,
+        owner: str = "111111111111",
+    ) -> Rig:
         return self.add(
             "SecurityGroups",
             GroupId=name,
@@ -120,7 +143,9 @@ class Rig:
             Status={"Code": status},
         )
 
-    def acl(self, name: str, vpc: str, *entries: dict[str, Any], subnets: tuple[str, ...] = (), default: bool = False) -> Rig:
+    def acl(
+        self, name: str, vpc: str, *entries: dict[str, Any], subnets: tuple[str, ...] = (), default: bool = False
+    ) -> Rig:
         return self.add(
             "NetworkAcls",
             NetworkAclId=name,
@@ -165,7 +190,15 @@ def route(destination: str, target: str, state: str = "active", **fields: Any) -
     return {key: destination, field: target, "State": state, "Origin": "CreateRoute"} | fields
 
 
-def entry(number: int, action: str, block: str = ANYWHERE, *, egress: bool = False, protocol: str = "-1", ports: tuple[int, int] | None = None) -> dict[str, Any]:
+def entry(
+    number: int,
+    action: str,
+    block: str = ANYWHERE,
+    *,
+    egress: bool = False,
+    protocol: str = "-1",
+    ports: tuple[int, int] | None = None,
+) -> dict[str, Any]:
     """A rule of a network ACL."""
     made: dict[str, Any] = {"RuleNumber": number, "RuleAction": action, "Egress": egress, "Protocol": protocol}
     made["Ipv6CidrBlock" if ":" in block else "CidrBlock"] = block
@@ -182,7 +215,9 @@ def two_vpcs() -> Rig:
         rig.vpc(vpc, f"10.{number}.0.0/16").subnet(subnet, vpc, f"10.{number}.1.0/24")
         rig.group(group, vpc, ingress=[allow()])
         rig.host(name, vpc, subnet, f"10.{number}.1.10", group)
-        rig.acl(f"acl-{name}", vpc, entry(100, "allow"), entry(100, "allow", egress=True), subnets=(subnet,), default=True)
+        rig.acl(
+            f"acl-{name}", vpc, entry(100, "allow"), entry(100, "allow", egress=True), subnets=(subnet,), default=True
+        )
         rig.table(f"rtb-{name}", vpc, route(f"10.{number}.0.0/16", "local"), main=True)
     return rig
 
