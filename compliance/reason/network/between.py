@@ -7,7 +7,7 @@ from dataclasses import replace
 from compliance.reason.network.addresses import covered, ranges_text
 from compliance.reason.network.flow import Flow
 from compliance.reason.network.inside import depart, enter, follow, settle
-from compliance.reason.network.model import Route, TransitAttachment
+from compliance.reason.network.model import Route, Subnet, TransitAttachment
 from compliance.reason.network.routing import next_transit_steps
 from compliance.reason.network.search import Search
 
@@ -88,11 +88,18 @@ def _all_attachments_known(search: Search, gateway: str) -> bool:
 
 def _subnets_in_zone(search: Search, attachment: TransitAttachment, subnet: str | None) -> tuple[str, ...]:
     """The attachment's subnets that serve the subnet: those in its zone (TGW guide, "VPC attachments")."""
-    zones = {name: s.zone for name in attachment.subnets or () if (s := search.network.subnets.get(name))}
-    own = search.network.subnets[subnet].zone if subnet in search.network.subnets else None
-    if own is None or None in zones.values() or not zones:
+    own = search.network.subnets.get(subnet or "")
+    known = [s for name in attachment.subnets or () if (s := search.network.subnets.get(name))]
+    if own is None or len(known) < len(attachment.subnets or ()):
         return attachment.subnets or ()
-    return tuple(name for name, zone in zones.items() if zone == own)
+    return tuple(s.id for s in known if _same_zone(own, s))
+
+
+def _same_zone(left: Subnet, right: Subnet) -> bool:
+    """By zone id, which is the same for every account; by name where an id is missing; unknown counts as the same."""
+    if left.zone_id and right.zone_id:
+        return left.zone_id == right.zone_id
+    return left.zone is None or right.zone is None or left.zone == right.zone
 
 
 def _look_up(search: Search, flow: Flow, attachment: TransitAttachment) -> None:

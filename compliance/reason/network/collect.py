@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from compliance.reason.network import parse_filters, parse_gateways, parse_interfaces, parse_transit, parse_vpc, shelf
 from compliance.reason.network.addresses import Block, Blocks, parse_cidr
 from compliance.reason.network.attribute import subject_of
-from compliance.reason.network.documents import FactDocument
+from compliance.reason.network.documents import FactDocument, region_in
 from compliance.reason.network.fields import Record, records
 from compliance.reason.network.model import (
     Endpoint,
@@ -192,10 +192,13 @@ class Collector:
                 }
                 self.vpcs.items[vpc] = Vpc(vpc, subnet.owner, None, tuple(sorted(known)))
         for described in list(self.vpcs.items.values()):
+            subnet_zone = inhabited[described.id].zone if described.id in inhabited else None
+            if described.region is None and subnet_zone:
+                self.vpcs.items[described.id] = replace(described, region=region_in(subnet_zone))
             if described.id not in inhabited and described.blocks:
                 self.assumed[described.id] = "no subnet of it is described; its whole range was taken to be one subnet"
                 name = f"subnet-of-{described.id}"
-                self.subnets.items[name] = Subnet(name, described.id, described.owner, None, described.blocks)
+                self.subnets.items[name] = Subnet(name, described.id, described.owner, None, None, described.blocks)
 
     def _complete_interfaces(self) -> None:
         for interface in list(self.interfaces.items.values()):

@@ -16,9 +16,10 @@ from typing import Any
 from compliance.errors import ComplianceError
 
 _ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
-_REGION = re.compile(
-    r"(?<![a-z])[a-z]{2}(?:-gov|-iso[a-z]?)?-(?:north|south|east|west|central|(?:north|south)(?:east|west))-\d(?![\da-z])"
+_REGION_PREFIX = re.compile(
+    r"[a-z]{2}(?:-gov|-iso[a-z]?)?-(?:north|south|east|west|central|(?:north|south)(?:east|west))-\d"
 )
+_REGION = re.compile(rf"(?<![a-z]){_REGION_PREFIX.pattern}(?![\da-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,12 @@ def _read(path: Path, shown: str) -> Mapping[str, Any] | None:
             '{"Vpcs": […]} (was --query used?)',
         )
     return content
+
+
+def region_in(text: str) -> str | None:
+    """The Region that a zone or a file name contains: `eu-west-1a` gives `eu-west-1`."""
+    match = _REGION_PREFIX.match(text)
+    return match.group() if match else None
 
 
 def _first(pattern: re.Pattern[str], parts: list[str]) -> str | None:

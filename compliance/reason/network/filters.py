@@ -9,7 +9,7 @@ from compliance.reason.network.flow import Explain, Flow
 from compliance.reason.network.hosts import UNFILTERED, hosts_of_vpc
 from compliance.reason.network.model import AclRule, GroupRule, Interface, NetworkAcl
 from compliance.reason.network.network import Network
-from compliance.reason.network.space import NOTHING, Box, Packet, Space, answers, asked_by, header_text, unanswered
+from compliance.reason.network.space import NOTHING, Box, Packet, Space, answers, header_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,9 @@ def _reference_holds(network: Network, interface: Interface, rule: GroupRule, fl
     if way == "":
         return sender.vpc == interface.vpc
     if way == "peering":
-        regions = {network.vpcs[v].region for v in (sender.vpc, interface.vpc) if v in network.vpcs} - {None}
+        shown = {side[2] for side in network.peerings[name].sides}
+        regions = {network.vpcs[v].region for v in (sender.vpc, interface.vpc) if v in network.vpcs}
+        regions = (shown if None not in shown else regions) - {None}
         wanted = rule.reference.peering if rule.reference else None
         return len(regions) < 2 and wanted in (None, name)
     if way == "transit":
@@ -137,8 +139,8 @@ def through_acl_replies(network: Network, subnet: str, space: Space, *, egress: 
     """The packets whose replies the network ACL of the subnet lets out (or in)."""
     replies = through_acl(network, subnet, answers(space), egress=egress)
     return Passed(
-        space.meet(asked_by(replies.certain).boxes).join(unanswered(space)),
-        space.meet(asked_by(replies.uncertain).boxes),
+        space.meet(answers(replies.certain).boxes),
+        space.meet(answers(replies.uncertain).boxes),
         replies.missing,
         assumed=replies.assumed,
     )

@@ -25,6 +25,7 @@ class Subnet:
     vpc: str
     owner: str | None
     zone: str | None
+    zone_id: str | None
     blocks: Blocks
     callers: frozenset[str] = frozenset()
 

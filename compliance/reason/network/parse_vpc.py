@@ -65,7 +65,8 @@ def parse_subnet(record: Record) -> Subnet:
         id=record.required("SubnetId"),
         vpc=record.required("VpcId"),
         owner=record.owner("OwnerId"),
-        zone=record.text("AvailabilityZoneId") or record.text("AvailabilityZone"),
+        zone=record.text("AvailabilityZone"),
+        zone_id=record.text("AvailabilityZoneId"),
         blocks=tuple(sorted(blocks)),
         callers=frozenset({caller} if caller else ()),
     )

@@ -69,7 +69,13 @@ def join_subnets(old: Subnet, new: Subnet) -> Subnet | None:
     """A shared subnet is described by its owner and by each participant."""
     if (old.vpc, old.blocks) != (new.vpc, new.blocks):
         return None
-    return replace(old, callers=old.callers | new.callers, owner=old.owner or new.owner, zone=old.zone or new.zone)
+    return replace(
+        old,
+        callers=old.callers | new.callers,
+        owner=old.owner or new.owner,
+        zone=old.zone or new.zone,
+        zone_id=old.zone_id or new.zone_id,
+    )
 
 
 def join_groups(old: SecurityGroup, new: SecurityGroup) -> SecurityGroup | None:

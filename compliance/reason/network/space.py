@@ -228,56 +228,40 @@ def with_client_ports(space: Space) -> Space:
 
 
 def answers(space: Space) -> Space:
-    """The replies to the packets of the space: ends and ports exchanged, echo request turned into echo reply.
+    """The replies to the packets of the space: ends and ports exchanged, echo request and echo reply exchanged.
 
-    Other ICMP messages have no reply; see `unanswered`.
+    Other ICMP messages keep their type. The function is its own inverse.
     """
     return Space(tuple(reply for box in space.boxes for reply in _turned(box)))
 
 
-def unanswered(space: Space) -> Space:
-    """The part of the space that calls for no reply: ICMP other than echo requests."""
-    kept: list[Box] = []
-    for box in space.boxes:
-        for number, (request, _) in _ECHO.items():
-            if _within(number, box.protocol):
-                part = replace(box, protocol=(number, number))
-                asked = replace(part, destination_port=(request << 8, (request << 8) + 255))
-                kept += part.without(asked)
-    return Space(tuple(kept))
-
-
-def asked_by(replies: Space) -> Space:
-    """The inverse of `answers`: the packets that these replies answer."""
-    return Space(tuple(asked for box in replies.boxes for asked in _turned(box, backwards=True)))
-
-
-def _turned(box: Box, *, backwards: bool = False) -> list[Box]:
-    """The box with its ends exchanged; echo messages change type, other ICMP is left out."""
-    turned = Box(box.destination, box.source, box.protocol, box.destination_port, box.source_port)
+def _turned(box: Box) -> list[Box]:
     pieces: list[Box] = []
+    turned = Box(box.destination, box.source, box.protocol, box.destination_port, box.source_port)
     position, high = box.protocol
-    for number, (request, answer) in _ECHO.items():
+    for number in _ECHO:
         if not _within(number, (position, high)):
             continue
         if position < number:
             pieces.append(replace(turned, protocol=(position, number - 1)))
-        old, new = (answer, request) if backwards else (request, answer)
-        echo = _overlap(box.destination_port, (old << 8, (old << 8) + 255))
-        if echo is not None:
-            shift = (new - old) << 8
-            pieces.append(
-                replace(
-                    turned,
-                    protocol=(number, number),
-                    source_port=box.source_port,
-                    destination_port=(echo[0] + shift, echo[1] + shift),
-                )
-            )
+        message = replace(turned, protocol=(number, number), source_port=box.source_port)
+        pieces += [replace(message, destination_port=types) for types in _turned_types(number, box.destination_port)]
         position = number + 1
     if position <= high:
         pieces.append(replace(turned, protocol=(position, high)))
     return pieces
+
+
+def _turned_types(protocol: int, types: Interval) -> list[Interval]:
+    """The interval of ICMP types and codes with echo request and reply exchanged."""
+    ends = [(kind << 8, (kind << 8) + 255) for kind in _ECHO[protocol]]
+    kept = subtract((types,), normalise(ends))
+    moved = [
+        (met[0] - near[0] + far[0], met[1] - near[0] + far[0])
+        for near, far in (ends, ends[::-1])
+        if (met := _overlap(types, near)) is not None
+    ]
+    return [*kept, *moved]
 
 
 def _overlap(left: Interval, right: Interval) -> Interval | None:
