@@ -183,7 +183,7 @@ class NatGateway:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A VPC endpoint of any type."""
+    """A VPC endpoint of any type; `managed` ones were placed by an AWS service (Network Firewall, say)."""
 
     id: str
     kind: str
@@ -194,6 +194,7 @@ class Endpoint:
     subnets: tuple[str, ...]
     interfaces: tuple[str, ...]
     groups: tuple[str, ...]
+    managed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

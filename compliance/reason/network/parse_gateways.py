@@ -105,6 +105,8 @@ def parse_endpoint(record: Record) -> Endpoint:
         subnets=tuple(sorted(record.texts("SubnetIds"))),
         interfaces=tuple(sorted(record.texts("NetworkInterfaceIds"))),
         groups=tuple(sorted(item.required("GroupId") for item in record.children("Groups"))),
+        managed=record.flag("RequesterManaged")
+        or any(tag.text("Key") == "AWSNetworkFirewallManaged" for tag in record.children("Tags")),
     )
 
 

@@ -17,7 +17,9 @@ from compliance.reason.network.space import EPHEMERAL, TCP, UDP, Box, Packet, Sp
 
 
 def service_of(network: Network, endpoint: str) -> str | None:
-    """The id of the endpoint service that an endpoint leads to; None for the services of AWS."""
+    """The id of the endpoint service of another party that an endpoint leads to; None for the services of AWS."""
+    if network.endpoints[endpoint].managed:
+        return None
     name = network.endpoints[endpoint].service
     last = name.rsplit(".", 1)[-1]
     return last if last.startswith("vpce-svc-") else None
@@ -76,7 +78,11 @@ def at_provider(search: Search, flow: Flow, endpoint: str) -> None:
             search.deliver(moved, balancer.kind, balancer.id, f"arrives at {balancer.id}, the service's load balancer")
         else:
             _on_to_targets(search, moved, balancer)
-    if not homes:
+    if not homes and service.owner and None not in search.goal.owners and service.owner not in search.goal.owners:
+        search.block(
+            moved, "endpoint service", name, f"belongs to {service.owner}, to whom nothing of the target belongs"
+        )
+    elif not homes:
         search.unknown(moved, name, "load balancer of endpoint service")
     elif not balancers:
         search.unknown(moved, ", ".join(service.balancers), "interfaces of load balancer")

@@ -142,6 +142,9 @@ def _goals(network: Network, end: End) -> Iterable[Goal]:
     for host in end.receiving():
         hosts[host.vpc] = (*hosts.get(host.vpc, ()), host)
     outside = () if end.crossings else end.outside
+    owners = frozenset(
+        [host.owner for host in end.interfaces] + [network.vpcs[vpc].owner for vpc in end.vpcs] + [*end.accounts]
+    )
     if hosts or outside:
         through = union(*(i.addresses for vpc in _services(network).values() for _, i in vpc))
         yield Goal(
@@ -150,10 +153,15 @@ def _goals(network: Network, end: End) -> Iterable[Goal]:
             end.is_internet,
             vpcs=end.vpcs,
             accounts=end.accounts,
+            owners=owners,
             entry=entry_of(end.receiving(), outside, through),
         )
-    if end.crossings:
-        yield Goal({}, crossings=end.crossings, vpcs=end.vpcs, accounts=end.accounts, entry=ANY)
+    inspects = bool(end.vpcs or end.accounts) and any(
+        endpoint.kind == "GatewayLoadBalancer" and service_of(network, endpoint.id)
+        for endpoint in network.endpoints.values()
+    )
+    if end.crossings or inspects:
+        yield Goal({}, crossings=end.crossings, vpcs=end.vpcs, accounts=end.accounts, owners=owners, entry=ANY)
 
 
 def _services(network: Network) -> dict[str, tuple[tuple[str, Interface], ...]]:

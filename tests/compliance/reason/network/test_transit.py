@@ -51,7 +51,6 @@ def test_attached_vpcs_reach_each_other() -> None:
     assert answer.disposition == "reachable"
     assert answer.witness is not None
     hops = [hop.id for hop, _ in answer.witness.hops]
-    assert hops[-6:] == ["tgw-1", "tgw-rtb-1", "tgw-attach-b", "sg-b", "eni-b"][-6:] or "tgw-rtb-1" in hops
     assert hops.index("tgw-1") < hops.index("tgw-rtb-1") < hops.index("tgw-attach-b") < hops.index("eni-b")
 
 
