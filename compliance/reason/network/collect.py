@@ -35,6 +35,7 @@ from compliance.reason.network.transit_facts import TransitFacts
 class Collector:
     """What has been read so far. `add` each document, then `finish` once."""
 
+    unread: dict[str, tuple[str, ...]] = field(default_factory=dict)
     contradictory: dict[str, str] = field(default_factory=dict)
     assumed: dict[str, str] = field(default_factory=dict)
     callers: set[str] = field(default_factory=set)
@@ -109,14 +110,13 @@ class Collector:
             if record.text("State") not in ("deleting", "deleted"):
                 gateway = record.text("VpnGatewayId") or record.text("TransitGatewayId") or ""
                 self.vpn_gateways[record.required("VpnConnectionId")] = gateway
-        for record in records(document, "PrefixLists"):
+        # both describe-prefix-lists and describe-managed-prefix-lists print PrefixLists; only the latter has owners
+        for record in (*records(document, "PrefixLists"), *records(document, "ManagedPrefixLists")):
             name = record.required("PrefixListId")
-            self.managed_lists.add(name)
+            owned = record.text("OwnerId") not in (None, "AWS")
+            (self.customer_lists if owned else self.managed_lists).add(name)
             if "Cidrs" in record.fields:
                 self._add_prefixes(name, [parse_cidr(text, record.place) for text in record.texts("Cidrs")])
-        for record in records(document, "ManagedPrefixLists"):
-            kind = self.managed_lists if record.text("OwnerId") == "AWS" else self.customer_lists
-            kind.add(record.required("PrefixListId"))
 
     def _add_prefixes(self, name: str, prefixes: Iterable[Block]) -> None:
         self.prefix_lists[name] = tuple(sorted({*self.prefix_lists.get(name, ()), *prefixes}))

@@ -73,6 +73,10 @@ def resolve(network: Network, text: str, *, possible: bool = False) -> End:
         ComplianceError: the text is none of these.
     """
     name = text.rsplit("/", 1)[-1] if text.startswith("arn:") else text
+    return _with_unread(network, _named(network, text, name, possible=possible))
+
+
+def _named(network: Network, text: str, name: str, *, possible: bool) -> End:
     if name in _INTERNET:
         return End(text, outside=_INTERNET[name], is_internet=True)
     if _ACCOUNT.fullmatch(name):
@@ -88,6 +92,20 @@ def resolve(network: Network, text: str, *, possible: bool = False) -> End:
             "account of twelve digits, a CIDR block, or internet",
         ) from None
     return _block(network, text, (interval,), possible=possible)
+
+
+def _with_unread(network: Network, end: End) -> End:
+    """The end; what could not be read in the accounts it belongs to is missing."""
+    if not network.unread:
+        return end
+    owners = {host.owner for host in end.interfaces} | {network.vpcs[vpc].owner for vpc in end.vpcs} | end.accounts
+    lacking = [
+        f"{call} in {account}"
+        for account in sorted(network.unread)
+        for call in network.unread[account]
+        if account in owners
+    ]
+    return replace(end, missing=tuple(dict.fromkeys((*end.missing, *lacking))))
 
 
 def union_of(ends: Iterable[End], text: str) -> End:
@@ -151,7 +169,7 @@ def _vpc(network: Network, name: str, possible: bool) -> End | None:
 
 
 def _account(network: Network, name: str, *, possible: bool) -> End:
-    if name not in network.accounts:
+    if name not in network.accounts and name not in network.unread:
         return End(name, missing=(f"account {name} does not occur in any fact",))
     own = frozenset(vpc.id for vpc in network.vpcs.values() if vpc.owner == name)
     hosts = [host for vpc in sorted(own) for host in hosts_of_vpc(network, vpc, possible=possible)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from compliance.reason.network.addresses import (
     ANY,
@@ -22,6 +23,7 @@ from compliance.reason.network.addresses import (
 from compliance.reason.network.flow import Flow, Restore
 from compliance.reason.network.inside import depart, enter, follow, settle
 from compliance.reason.network.model import Interface, NatGateway, Route
+from compliance.reason.network.network import Network
 from compliance.reason.network.public_access import blocked
 from compliance.reason.network.routing import next_steps, table_of_subnet
 from compliance.reason.network.search import Search
@@ -113,7 +115,7 @@ def at_internet(search: Search, flow: Flow, gateway: str | None, *, only: frozen
 
 
 def _into_host(search: Search, flow: Flow, host: Interface, only: frozenset[str]) -> None:
-    if only and gateway_of(search, host.vpc) not in only:
+    if only and gateways_by_vpc(search.network).get(host.vpc) not in only:
         search.block(flow, "internet gateway", ", ".join(sorted(only)), f"is not attached to {host.vpc}")
         return
     for private, public in host.public:
@@ -128,7 +130,7 @@ def _into_host(search: Search, flow: Flow, host: Interface, only: frozenset[str]
 
 def _through_gateway(search: Search, flow: Flow, host: Interface, space: Space, *, restore: Restore | None) -> None:
     network = search.network
-    name = gateway_of(search, host.vpc)
+    name = gateways_by_vpc(search.network).get(host.vpc)
     if name is None:
         search.block(flow, "VPC", host.vpc, "has no internet gateway through which packets come in")
         return
@@ -176,18 +178,19 @@ def _answered(search: Search, space: Space, host: Interface) -> Space:
     return space.coming_from(served)
 
 
-def gateway_of(search: Search, vpc: str) -> str | None:
-    """The internet or carrier gateway of the VPC: attached to it, or the target of one of its active routes."""
-    network = search.network
+@lru_cache(maxsize=2)
+def gateways_by_vpc(network: Network) -> dict[str, str]:
+    """The internet or carrier gateway of each VPC: attached to it, or the target of one of its active routes."""
+    found = {
+        table.vpc: route.target
+        for table in network.route_tables.values()
+        for route in table.routes
+        if route.kind in ("internet", "carrier") and route.active and route.target not in network.gateways
+    }
     for gateway in network.gateways.values():
-        if gateway.kind in ("internet", "carrier") and vpc in gateway.vpcs:
-            return gateway.id
-    for table in network.route_tables.values():
-        for route in table.routes:
-            leads_out = table.vpc == vpc and route.kind in ("internet", "carrier") and route.active
-            if leads_out and route.target not in network.gateways:
-                return route.target
-    return None
+        if gateway.kind in ("internet", "carrier"):
+            found |= dict.fromkeys(gateway.vpcs, gateway.id)
+    return found
 
 
 def to_nat(search: Search, flow: Flow, route: Route, vpc: str, subnet: str | None) -> None:

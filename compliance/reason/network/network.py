@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from compliance.reason.network.addresses import Blocks
@@ -28,7 +28,7 @@ from compliance.reason.network.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Network:
     """Every object of the facts by id, and the indexes that the walk uses. Build it with `load`.
 
@@ -60,6 +60,7 @@ class Network:
     access_exclusions: tuple[PublicAccessExclusion, ...] = ()
     contradictory: dict[str, str] = field(default_factory=dict)
     assumed: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, tuple[str, ...]] = field(default_factory=dict)
     table_of_subnet: dict[str, str] = field(default_factory=dict)
     main_table: dict[str, str] = field(default_factory=dict)
     table_of_gateway: dict[str, str] = field(default_factory=dict)
@@ -73,15 +74,16 @@ class Network:
     accounts: frozenset[str] = frozenset()
 
     @staticmethod
-    def load(documents: Iterable[FactDocument]) -> Network:
+    def load(documents: Iterable[FactDocument], unread: Mapping[str, tuple[str, ...]] | None = None) -> Network:
         """The network that the documents describe.
 
-        Documents may repeat or split objects (pages, several callers); unknown top-level keys are ignored.
+        Documents may repeat or split objects (pages, several callers); unknown top-level keys are ignored. `unread`
+        names, by account, the calls that gave no answer: nothing is claimed about an end in such an account.
 
         Raises:
             ComplianceError: a field has a wrong type or value; the message names document and field.
         """
-        collected = Collector()
+        collected = Collector(unread=dict(unread or {}))
         for document in documents:
             collected.add(document)
         collected.finish()
@@ -117,6 +119,7 @@ def _index(found: Collector) -> Network:
         access_blocks=tuple(found.access_blocks),
         access_exclusions=tuple(found.access_exclusions.items.values()),
         contradictory=found.contradictory,
+        unread=found.unread,
         assumed=found.assumed,
         table_of_subnet={subnet: t.id for t in all_tables for subnet in t.subnets},
         main_table={t.vpc: t.id for t in all_tables if t.main},

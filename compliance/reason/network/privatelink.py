@@ -6,9 +6,10 @@ The way goes in one direction only: a provider cannot open a connection to its c
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 from compliance.reason.network.addresses import ANY, Ranges
+from compliance.reason.network.ends import endpoint_interfaces
 from compliance.reason.network.flow import Flow
 from compliance.reason.network.model import EndpointService, Interface
 from compliance.reason.network.network import Network
@@ -29,6 +30,17 @@ def balancer_interfaces(network: Network, service: EndpointService) -> tuple[Int
     """The interfaces of the service's load balancers: their description is `ELB net/<name>/<id>`."""
     names = {"ELB " + arn.split(":loadbalancer/", 1)[-1] for arn in service.balancers}
     return tuple(i for i in network.interfaces.values() if i.description in names)
+
+
+@lru_cache(maxsize=2)
+def provider_endpoints(network: Network) -> dict[str, tuple[tuple[str, Interface], ...]]:
+    """By VPC: the interfaces of the endpoints that lead to another party's service, with the endpoint's id."""
+    found: dict[str, list[tuple[str, Interface]]] = {}
+    for endpoint in network.endpoints.values():
+        if endpoint.kind == "Interface" and service_of(network, endpoint.id):
+            interfaces = endpoint_interfaces(network, endpoint.id)
+            found.setdefault(endpoint.vpc, []).extend((endpoint.id, interface) for interface in interfaces)
+    return {vpc: tuple(interfaces) for vpc, interfaces in found.items()}
 
 
 def through_endpoint(search: Search, flow: Flow, endpoint: str) -> None:

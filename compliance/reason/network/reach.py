@@ -10,13 +10,13 @@ from compliance.errors import ComplianceError
 from compliance.reason.network.addresses import ANY, PUBLIC, intersect, union
 from compliance.reason.network.appliances import to_endpoint, to_interface, to_other
 from compliance.reason.network.between import from_site, to_peering, to_transit, to_vpn_gateway
-from compliance.reason.network.ends import End, endpoint_interfaces, resolve
+from compliance.reason.network.ends import End, resolve
 from compliance.reason.network.flow import Flow, Obstacle, Witness, witness_of
 from compliance.reason.network.inside import emit
 from compliance.reason.network.internet import at_internet, from_nat, to_egress_only, to_internet_gateway, to_nat
 from compliance.reason.network.model import Interface
 from compliance.reason.network.network import Network
-from compliance.reason.network.privatelink import service_of, through_endpoint
+from compliance.reason.network.privatelink import provider_endpoints, service_of, through_endpoint
 from compliance.reason.network.protocols import Header
 from compliance.reason.network.search import Forward, Goal, Search, entry_of
 from compliance.reason.network.space import every_packet, with_client_ports
@@ -146,7 +146,7 @@ def _goals(network: Network, end: End) -> Iterable[Goal]:
         [host.owner for host in end.interfaces] + [network.vpcs[vpc].owner for vpc in end.vpcs] + [*end.accounts]
     )
     if hosts or outside:
-        through = union(*(i.addresses for vpc in _services(network).values() for _, i in vpc))
+        through = union(*(i.addresses for vpc in provider_endpoints(network).values() for _, i in vpc))
         yield Goal(
             hosts,
             outside,
@@ -164,19 +164,8 @@ def _goals(network: Network, end: End) -> Iterable[Goal]:
         yield Goal({}, crossings=end.crossings, vpcs=end.vpcs, accounts=end.accounts, owners=owners, entry=ANY)
 
 
-def _services(network: Network) -> dict[str, tuple[tuple[str, Interface], ...]]:
-    """By VPC: interfaces of the endpoints that lead to another party's service."""
-    found: dict[str, list[tuple[str, Interface]]] = {}
-    for endpoint in network.endpoints.values():
-        if endpoint.kind == "Interface" and service_of(network, endpoint.id):
-            found.setdefault(endpoint.vpc, []).extend(
-                (endpoint.id, i) for i in endpoint_interfaces(network, endpoint.id)
-            )
-    return {vpc: tuple(interfaces) for vpc, interfaces in found.items()}
-
-
 def _search(network: Network, goal: Goal, *, one_way: bool) -> Search:
-    return Search(network, goal, one_way, _FORWARDS, through_endpoint, emit, _services(network))
+    return Search(network, goal, one_way, _FORWARDS, through_endpoint, emit, provider_endpoints(network))
 
 
 def _begin(search: Search, start: End, header: Header) -> None:

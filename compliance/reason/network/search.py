@@ -20,7 +20,8 @@ Forward = Callable[["Search", Flow, Route, str, str | None], None]
 class Goal:
     """What counts as arriving: at a host, outside the facts, or in passing an object.
 
-    `entry` are the destinations with which a packet can get there. `vpcs` and `accounts` belong to it whole, `owners` owns some of it. `internet` says that `outside` is the internet,
+    `entry` are the destinations with which a packet can get there. `vpcs` and `accounts` belong to it whole, `owners`
+    own some of it. `internet` says that `outside` is the internet,
     which a private connection to another site is not.
     """
 

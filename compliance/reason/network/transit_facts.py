@@ -53,10 +53,13 @@ class TransitFacts:
         """Reads the responses that belong to one route table each."""
         collected: dict[str, dict[TransitRoute, None]] = {}
         propagated: dict[str, dict[TransitRoute, None]] = {}
+        cut_short: set[str] = set()
         for document in documents:
             if "Routes" in document.content and (table := self._table(document, "Routes")):
                 routes = (parse_transit.parse_transit_route(record) for record in records(document, "Routes"))
                 collected.setdefault(table, {}).update(dict.fromkeys(route for route in routes if route))
+                if document.content.get("AdditionalRoutesAvailable") is True:
+                    cut_short.add(table)
             if "Associations" in document.content and (table := self._table(document, "Associations")):
                 for record in records(document, "Associations"):
                     self._associate(record, table)
@@ -68,6 +71,8 @@ class TransitFacts:
                 table = record.required("TransitGatewayRouteTableId")
                 collected.setdefault(table, {}).update(dict.fromkeys(_referenced(record, prefix_lists)))
         for table, routes_of in collected.items():
+            if table in cut_short:
+                continue
             routes_of.update(propagated.get(table, {}))
             self.routes[table] = tuple(routes_of)
 
