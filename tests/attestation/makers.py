@@ -229,8 +229,19 @@ def integer(value):
     return bytes([2, 1, value]) if value < 128 else bytes([2, 2, 0, value])
 
 
-def snp_report(authority, *, policy=0x30000, version=2, chip=b"\x77" * 64, report_data=bytes(64), tcb=(3, 0, 8, 115),
-               certified=None, vlek=False, measurement=b"\x33" * 48, vmpl=0):  # fmt: skip
+def snp_report(
+    authority,
+    *,
+    policy=0x30000,
+    version=2,
+    chip=b"\x77" * 64,
+    report_data=bytes(64),
+    tcb=(3, 0, 8, 115),
+    certified=None,
+    vlek=False,
+    measurement=b"\x33" * 48,
+    vmpl=0,
+):
     """The report and its leaf certificate."""
     key = ec.generate_private_key(ec.SECP384R1())
     certified = certified or tcb
