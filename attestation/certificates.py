@@ -198,8 +198,8 @@ def build_path(
     anchored = roots.trusts(path[-1])
     names = [certificate.subject.rfc4514_string() for certificate in path]
     top = path[-1]
-    if anchored and top.subject == top.issuer and not issued(top, top):
-        anchored = False
+    if anchored and key_fingerprint(top) in roots.key_fingerprints and not issued(top, top):
+        anchored = False  # pinned by its key: what else it says must be signed with that key
     checks = [
         judged(
             f"{prefix}certificate_chain",

@@ -72,6 +72,7 @@ def verify(
             checks += [_signature_check(prefix, report, chain[0]), *path.checks]
             checks += [_chain_used(prefix, chain, path), _fwid_check(prefix, report, chain[0])]
             values |= {"leaf_sha256": fingerprint(chain[0]), "leaf": chain[0].subject.rfc4514_string()}
+            checks += _architecture_check(prefix, device, chain[0])
         checks += _nonce_checks(prefix, report, device, nonce)
         checks.append(_golden_check(prefix, report, golden))
         listed.append(values)
@@ -145,6 +146,18 @@ def _fwid_check(prefix: str, report: Report, leaf: x509.Certificate) -> Check:
                 detail="FWID of the report and of the certificate's TcbInfo",
             )
     return failed(name, detail="the certificate has no DICE TcbInfo extension")
+
+
+_CHIPS = {"HOPPER": "GH", "BLACKWELL": "GB", "LS10": "LS"}
+
+
+def _architecture_check(prefix: str, device: Device, leaf: x509.Certificate) -> list[Check]:
+    """The architecture that the file names against the chip in the certificate's subject."""
+    if device.architecture not in _CHIPS:
+        return []
+    common = [str(a.value) for a in leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+    good = bool(common) and common[0].startswith(_CHIPS[device.architecture])
+    return [judged(f"{prefix}architecture", good, expected=device.architecture, actual=common)]
 
 
 def _nonce_checks(prefix: str, report: Report, device: Device, nonce: bytes | None) -> list[Check]:

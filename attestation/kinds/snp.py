@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA384
 
-from attestation.certificates import Path, Roots, build_path, fingerprint, load_certificates
+from attestation.certificates import Path, Roots, build_path, fingerprint, load_certificates, may_issue
 from attestation.errors import AttestationError
 from attestation.kinds.snp_report import UNSIGNED, VCEK, VLEK, Report, parse, unwrap
 from attestation.kinds.tdx import check_report_data
@@ -51,7 +51,7 @@ def verify(
         pool += load_certificates(raw, f"SNP evidence, certificate {index}")
     checks = [compare("signature_algorithm", 1, report.signature_algorithm, "1 is ECDSA P-384 with SHA-384")]
     values = _values(report, wrapped.layout)
-    leaf = next((c for c in pool if _p384(c) is not None), None)
+    leaf = next((c for c in pool if _p384(c) is not None and may_issue(c, 0)), None)
     anchored = False
     if leaf is None:
         checks.append(failed("report_signature", detail="no VCEK or VLEK certificate was given (--certificates)"))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from attestation.certificates import Path, Roots, build_path, fingerprint, load_certificates
-from attestation.errors import AttestationError
+from attestation.kinds import tdx_collateral
 from attestation.kinds.tdx_evidence import unwrap
 from attestation.kinds.tdx_quote import INTEL_QE_VENDOR, Quote, TdAttributes, parse
 from attestation.result import Check, Claims, compare, failed, judged, not_evaluated, passed
@@ -22,15 +20,6 @@ from attestation.roots import INTEL_SGX
 from attestation.tcg.eventlog import EventLog
 from attestation.tcg.eventlog import parse as parse_log
 from attestation.tcg.replay import check_rtmrs, consistency, replay
-
-_COLLATERAL_BYTES = ("root_ca_crl", "pck_crl", "tcb_info_signature", "qe_identity_signature")
-_COLLATERAL_TEXT = (
-    "pck_crl_issuer_chain",
-    "tcb_info_issuer_chain",
-    "tcb_info",
-    "qe_identity_issuer_chain",
-    "qe_identity",
-)
 
 
 def verify(
@@ -66,7 +55,9 @@ def verify(
     path = build_path(chain[0], chain[1:], roots or INTEL_SGX, moment)
     checks = [*_signature_checks(quote, chain[0]), *path.checks, _all_used(chain, path)]
     values = _values(quote, path)
-    checks += _tcb_checks(found.quote, collateral, moment, custom_roots=roots is not None, values=values)
+    tcb, tcb_claims = tdx_collateral.check(found.quote, collateral, moment, own_roots=roots is not None)
+    checks += tcb
+    values |= tcb_claims
     checks.append(check_report_data(quote.body["report_data"], nonce))
     if quote.trailing:
         checks.append(not_evaluated("trailing_bytes", f"{quote.trailing} bytes after the quote were not looked at"))
@@ -112,8 +103,6 @@ def _values(quote: Quote, path: Path) -> dict[str, Any]:
         "debug": attributes.debug,
         "attributes_untrusted_bits": attributes.untrusted,
         "sept_ve_disable": attributes.sept_ve_disable,
-        "tcb_status": None,
-        "advisory_ids": None,
         "pck_sha256": fingerprint(path.certificates[0]),
         "root_sha256": fingerprint(path.certificates[-1]),
     }
@@ -182,53 +171,3 @@ def check_report_data(report_data: bytes, nonce: bytes | None) -> Check:
         actual=report_data.hex(),
         detail="report_data is the nonce (zero-padded) or its SHA-256, SHA-384 or SHA-512",
     )
-
-
-def load_collateral(data: bytes) -> dict[str, Any]:
-    """The nine fields of the collateral; byte fields may be hex text or lists of numbers.
-
-    Raises:
-        AttestationError: a field is missing or of another type.
-    """
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise AttestationError(f"TDX collateral: not JSON: {error}") from error
-    if isinstance(document, Mapping) and isinstance(document.get("collateral"), Mapping):
-        document = document["collateral"]
-    if not isinstance(document, Mapping):
-        raise AttestationError("TDX collateral: expected a JSON object")
-    fields: dict[str, Any] = {}
-    for name in _COLLATERAL_TEXT:
-        value = document.get(name)
-        if not isinstance(value, str):
-            raise AttestationError(f"TDX collateral: {name} must be text, got {type(value).__name__}")
-        fields[name] = value
-    for name in _COLLATERAL_BYTES:
-        value = document.get(name)
-        try:
-            fields[name] = bytes.fromhex(value) if isinstance(value, str) else bytes(value)  # type: ignore[arg-type]
-        except (ValueError, TypeError) as error:
-            raise AttestationError(f"TDX collateral: {name} must be hex text or bytes: {error}") from error
-    return fields
-
-
-def _tcb_checks(
-    evidence: bytes, collateral: bytes | None, moment: datetime, *, custom_roots: bool, values: dict[str, Any]
-) -> list[Check]:
-    if collateral is None:
-        return [not_evaluated("tcb_collateral", "no collateral was given: revocation and TCB status are unknown")]
-    if custom_roots:
-        return [failed("tcb_collateral", detail="collateral is only judged under Intel's own root")]
-    import dcap_qvl  # noqa: PLC0415 - a compiled library that only this branch needs
-
-    bundle = dcap_qvl.QuoteCollateralV3(**load_collateral(collateral))
-    try:
-        report = dcap_qvl.verify(evidence, bundle, int(moment.timestamp()))
-    except ValueError as error:
-        return [failed("tcb_collateral", detail=f"collateral does not verify: {error}")]
-    values["tcb_status"] = str(report.status)
-    values["advisory_ids"] = sorted(report.advisory_ids)
-    tcb = json.loads(bundle.tcb_info)
-    values["tcb_evaluation_data_number"] = tcb.get("tcbEvaluationDataNumber")
-    return [passed("tcb_collateral", actual=values["tcb_status"], detail="collateral is signed and current")]

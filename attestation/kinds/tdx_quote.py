@@ -28,6 +28,7 @@ _TD10 = (
     ("report_data", 64),
 )
 _TD15 = (*_TD10, ("tee_tcb_svn_2", 16), ("mr_service_td", 48))
+_TEXT = frozenset(range(32, 127)) | {9, 10, 13}
 _BODIES = {2: _TD10, 3: _TD15}
 
 
@@ -52,11 +53,11 @@ class Quote:
     pck_chain: bytes
     """PEM, leaf first."""
     trailing: int
-    """Bytes after the quote that are not zero: nothing signs them and nothing reads them."""
+    """Bytes of text after the quote: nothing signs them and nothing reads them."""
 
 
 def parse(data: bytes) -> Quote:
-    """Reads a quote. Bytes after its end are ignored and counted: interfaces return buffers larger than the quote.
+    """Reads a quote. Zeros after its end are padding: interfaces return buffers larger than the quote. Text is counted.
 
     Raises:
         AttestationError: not a TDX quote of version 4 or 5 with an ECDSA P-256 attestation key and its PCK chain.
@@ -82,7 +83,10 @@ def parse(data: bytes) -> Quote:
     body = {name: reader.take(length, name) for name, length in _BODIES[body_type]}
     signed = data[: reader.at]
     section = Reader(reader.take(reader.le(4, "signature data length"), "signature data"), "TDX quote signature data")
-    trailing = len(reader.take(reader.left, "padding").rstrip(b"\0"))
+    after = reader.take(reader.left, "padding")
+    trailing = len(after) if after.strip(b"\0") else 0
+    if trailing and not all(byte in _TEXT for byte in after):
+        raise AttestationError("TDX quote: what follows its end is neither zero padding nor text")
     signature, key = section.take(64, "signature"), section.take(64, "attestation key")
     outer_type = section.le(2, "certification data type")
     if outer_type != 6:

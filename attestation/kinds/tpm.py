@@ -77,6 +77,8 @@ def verify(
             detail=f"by the attestation key, with {signature.hash_name}",
         )
     )
+    if parsed.bank is not None:
+        checks.append(compare("quoted_bank", [parsed.bank], sorted(dict(attest.selections)), "the bank the file names"))
     checks += _pcr_checks(attest, parsed.pcrs, signature.hash_name)
     checks += _ak_checks(parsed, key)
     trust, anchored = _trust(parsed, key, certificates, trusted_keys, roots, now or datetime.now(UTC))

@@ -45,6 +45,8 @@ class TpmEvidence:
     event_log: bytes | None = None
     nonce: bytes | None = None
     """The nonce that the file itself claims was asked for."""
+    bank: str | None = None
+    """The PCR bank that the file itself says was quoted."""
     creation: tuple[bytes, bytes, bytes] | None = None
     """TPM2B creation data, its attestation and signature (go-attestation)."""
     hcl_report: bytes | None = None
@@ -102,7 +104,7 @@ def _go_attestation(document: Mapping[str, Any]) -> TpmEvidence:
     for name, part in (("Static", static), ("AK", key), ("Quote", quote), ("Log", log)):
         if not isinstance(part, Mapping):
             raise AttestationError(f"TPM evidence: {name} must be an object")
-    if static.get("TPMVersion") not in {None, 2}:
+    if static.get("TPMVersion") != 2:
         raise AttestationError(f"TPM evidence: TPM version {static.get('TPMVersion')}: only TPM 2.0 is supported")
     public = parse_public(binary(key.get("Public"), "AK.Public"))
     pcrs: dict[str, dict[int, bytes]] = {}
@@ -117,7 +119,12 @@ def _go_attestation(document: Mapping[str, Any]) -> TpmEvidence:
             raise AttestationError(f"TPM evidence: Log.PCRs has DigestAlg {entry.get('DigestAlg')!r}")
         _put(pcrs, bank, entry["Index"], binary(entry.get("Digest"), "Log.PCRs.Digest"))
     creation = None
-    if key.get("CreateData") and key.get("CreateAttestation") and key.get("CreateSignature"):
+    parts = [bool(key.get(name)) for name in ("CreateData", "CreateAttestation", "CreateSignature")]
+    if any(parts):
+        if not all(parts):
+            raise AttestationError(
+                "TPM evidence: AK has some of CreateData, CreateAttestation, CreateSignature, not all"
+            )
         data, attest, signature = (
             binary(key[name], f"AK.{name}") for name in ("CreateData", "CreateAttestation", "CreateSignature")
         )
@@ -131,8 +138,17 @@ def _go_attestation(document: Mapping[str, Any]) -> TpmEvidence:
         pcrs=pcrs,
         event_log=binary(log["Raw"], "Log.Raw") if log.get("Raw") else None,
         nonce=binary(quote["Nonce"], "Quote.Nonce") if quote.get("Nonce") else None,
+        bank=_bank(quote.get("Alg")),
         creation=creation,
     )
+
+
+def _bank(algorithm: Any) -> str | None:
+    if algorithm is None:
+        return None
+    if not isinstance(algorithm, int) or algorithm not in HASHES:
+        raise AttestationError(f"TPM evidence: Quote.Alg {algorithm!r} is not one of {HASHES}")
+    return HASHES[algorithm]
 
 
 def _put(pcrs: dict[str, dict[int, bytes]], bank: str, index: int, value: bytes) -> None:

@@ -54,6 +54,13 @@ HASHES_DATA = frozenset(
 """Types whose digest is the hash of the event's own data, or of the value inside it (UEFI variables)."""
 
 
+LINUX_TAGS = frozenset({0x8F3B22EC, 0x8F3B22ED})
+"""EV_EVENT_TAG of Linux's EFI stub: load options and initrd. The digest is of what was loaded, not of the tag."""
+
+LINUX_TEXTS = frozenset({b"LOADED_IMAGE::LoadOptions\0", b"Linux initrd\0"})
+"""The same events as early TDX kernels log them, without the tag around the text."""
+
+
 def name_of(number: int) -> str:
     """The type's name, or `EV_0x…` for one that the profile does not list."""
     return NAMES.get(number, f"EV_0x{number:08x}")

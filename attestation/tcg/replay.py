@@ -10,7 +10,7 @@ from attestation.result import Check, failed, judged, not_evaluated, passed
 from attestation.tcg.algorithms import IDS as ALGORITHM_IDS
 from attestation.tcg.algorithms import SIZES, digest, extend
 from attestation.tcg.event_data import variable_parts
-from attestation.tcg.event_types import HASHES_DATA, SEPARATOR
+from attestation.tcg.event_types import HASHES_DATA, LINUX_TAGS, LINUX_TEXTS, SEPARATOR
 from attestation.tcg.eventlog import Event, EventLog
 
 _STARTUP = b"StartupLocality\0"
@@ -67,7 +67,9 @@ def data_matches(event: Event) -> bool | None:
     UEFI variables are measured as the whole UEFI_VARIABLE_DATA or as the value alone: firmware does either. Some
     versions of shim log one byte more than they measure.
     """
-    if event.type not in HASHES_DATA or not event.digests:
+    linux = int.from_bytes(event.data[:4], "little") in LINUX_TAGS or event.data in LINUX_TEXTS
+    tagged = event.type == "EV_EVENT_TAG" and not linux
+    if not event.digests or not (tagged or event.type in HASHES_DATA):
         return None
     covered = [event.data]
     if event.type in _VARIABLE_TYPES:
