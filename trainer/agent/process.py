@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from trainer.errors import Reason, TrainerError
-from trainer.job import Limits
+from trainer.job import JobSpec
+from trainer.sandbox.command import Confined, confine, worker_environment
 
 _GRACE = 10.0
+_NO_SANDBOX = 125
+_LINES, _LINE = 20, 400
 
 
 @dataclass
@@ -23,6 +28,18 @@ class WorkerProcess:
 
     process: subprocess.Popen[bytes]
     confinement: dict[str, Any]
+    _words: deque[bytes] = field(default_factory=lambda: deque(maxlen=_LINES))
+
+    def listen(self) -> None:
+        """Keeps the last lines that the process writes to standard error, in memory only, until it ends."""
+
+        def keep() -> None:
+            assert self.process.stderr is not None  # it was started with a pipe
+            with self.process.stderr as stream:
+                while line := stream.readline(_LINE):
+                    self._words.append(line)
+
+        threading.Thread(target=keep, daemon=True).start()
 
     def finish(self) -> None:
         """Waits for a worker that said it was done; a worker that lingers or ends badly is an error."""
@@ -35,32 +52,58 @@ class WorkerProcess:
             raise TrainerError(Reason.WORKER, f"the worker was done but {describe_exit(code)}")
 
     def stop(self) -> str:
-        """Kills the worker if it still runs; returns how it ended, in words."""
+        """Kills the worker, and with it everything that it started, if it still runs; how it ended, in words."""
         try:
             code = self.process.wait(0.5)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            code = self.process.wait()
+            self.process.wait()
             return "the worker was stopped"
+        if code == _NO_SANDBOX:
+            # Only the launcher's own words: what a job prints may be training data.
+            return f"the worker {describe_exit(code)}: {b''.join(self._words).decode(errors='replace').strip()}"
         return f"the worker {describe_exit(code)}"
 
 
 def describe_exit(code: int) -> str:
-    """An exit status in words."""
-    if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"exited with status {code}"
+    """An exit status in words; the sandbox's launcher reports a signal as 128 plus its number."""
+    number = -code if code < 0 else code - 128
+    if number in {entry.value for entry in signal.Signals}:
+        return f"was killed by {signal.Signals(number).name}"
+    return "could not be confined" if code == _NO_SANDBOX else f"exited with status {code}"
 
 
-def start_worker(theirs: socket.socket, sandbox: str, limits: Limits) -> WorkerProcess:
-    """Starts the worker with its end of the socket and nothing else: no environment, no other descriptors, no input."""
+@contextmanager
+def started_worker(theirs: socket.socket, job: JobSpec) -> Iterator[WorkerProcess]:
+    """A worker with its end of the socket and nothing else: no environment, no other descriptors, no input or output.
+
+    It is killed at the end if it has not ended by itself.
+    """
     descriptor = theirs.fileno()
     command = [sys.executable, "-m", "trainer.worker", str(descriptor)]
-    root = Path(__file__).resolve().parent.parent.parent
-    environment = {"PATH": os.defpath, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/"}
-    confinement: dict[str, Any] = {"kind": sandbox, "memory_bytes": limits.memory_bytes}
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment, pass_fds=(descriptor,), cwd="/"
-    )
-    theirs.close()
-    return WorkerProcess(process, confinement)
+    with _confined(command, job) as confined:
+        process = subprocess.Popen(
+            confined.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=worker_environment(),
+            pass_fds=(descriptor,),
+            cwd="/",
+        )
+        theirs.close()
+        worker = WorkerProcess(process, confined.description)
+        worker.listen()
+        try:
+            yield worker
+        finally:
+            worker.stop()
+
+
+@contextmanager
+def _confined(command: list[str], job: JobSpec) -> Iterator[Confined]:
+    if job.sandbox == "none":
+        yield Confined(command, {"kind": "none"})
+        return
+    with confine(command, job.limits.memory_bytes, job.limits.processes, job.training.device) as confined:
+        yield confined

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trainer import __name__ as package
 from trainer.agent.data import OpenedDataSet, open_data_set
-from trainer.agent.process import WorkerProcess, start_worker
+from trainer.agent.process import WorkerProcess, started_worker
 from trainer.agent.serve import Event, Served, Service
 from trainer.backends import Backends
 from trainer.checkpoint.manifest import step_prefix
@@ -139,8 +139,9 @@ def _run(job: JobSpec, job_digest: str, backends: Backends, event: Event, scratc
             event("resume", {"step": resume.body.step})
         parts = _Run(job, job_digest, backends, event, scratch, tuple(data), vault=vault, resume=resume, bundle=bundle)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with ours:
-            worker = start_worker(theirs, job.sandbox, job.limits)
+        with ours, started_worker(theirs, job) as worker:
+            details = {"run": job.run, "sandbox": worker.confinement}
+            backends.log.append(run_stream(job.run), "worker-start", details)
             event("worker", {"pid": worker.process.pid, "sandbox": worker.confinement})
             served = parts.serve(worker, ours)
     finally:

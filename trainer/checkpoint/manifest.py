@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from itertools import combinations
 from typing import Any, Final, Literal, Self
 
 import torch
@@ -65,7 +66,14 @@ class TensorEntry(Frozen):
                 raise ValueError(f"chunk at {list(chunk.offsets)} lies outside a tensor of size {list(self.size)}")
         if sum(math.prod(chunk.sizes) for chunk in self.chunks) != math.prod(self.size):
             raise ValueError("the chunks do not cover the tensor exactly")
+        if any(_overlap(left, right) for left, right in combinations(self.chunks, 2)):
+            raise ValueError("two chunks of the tensor overlap")
         return self
+
+
+def _overlap(left: TensorChunk, right: TensorChunk) -> bool:
+    sides = zip(left.offsets, left.sizes, right.offsets, right.sizes, strict=True)
+    return all(max(begin, other) < min(begin + size, other + extent) for begin, size, other, extent in sides)
 
 
 class RankFile(Frozen):

@@ -55,7 +55,7 @@ class Trainer:
             for part in _split(self.recipe.tensors(next(self.loader)), settings.accumulation):
                 with self._precision():
                     mean, _ = self.recipe.loss(model, self._move(part))
-                (mean / settings.accumulation).backward()
+                (mean / settings.accumulation).backward()  # type: ignore[no-untyped-call]
                 loss += float(mean.detach()) / settings.accumulation
             norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip))
             self.optimiser.step()

@@ -1,0 +1,1 @@
+"""The worker's confinement: namespaces, a small root of its own, Landlock, seccomp, resource limits."""

@@ -1,0 +1,67 @@
+"""The agent's side: the command line and environment that start a worker confined."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from trainer.sandbox import landlock, seccomp
+from trainer.sandbox.spec import SandboxSpec
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+_FIRST_UID = 61184
+"""Start of systemd's range for dynamic users, which no account has."""
+
+
+@dataclass(frozen=True)
+class Confined:
+    """A command that runs confined, and what confines it, for the ledger and for provenance."""
+
+    command: list[str]
+    description: dict[str, Any]
+
+
+def worker_environment() -> dict[str, str]:
+    """The worker's whole environment: nothing is inherited, least of all credentials."""
+    return {
+        "PATH": os.defpath,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": "/tmp",  # noqa: S108 - the sandbox's own, in memory
+        "USER": "worker",
+        "TORCHINDUCTOR_CACHE_DIR": "/tmp/inductor",  # noqa: S108
+    }
+
+
+@contextmanager
+def confine(command: list[str], memory_bytes: int, processes: int, device: str) -> Iterator[Confined]:
+    """The command that runs `command` in the strict sandbox."""
+    gpu = [str(path) for path in sorted(Path("/dev").glob("nvidia*")) if path.is_char_device()]
+    devices = gpu if device.startswith("cuda") else []
+    prefixes = {str(Path(sys.prefix).resolve()), str(Path(sys.base_prefix).resolve()), sys.prefix, sys.base_prefix}
+    readable = tuple(sorted(path for path in prefixes if not path.startswith("/usr/") and path != "/usr"))
+    with TemporaryDirectory(prefix="bulkhead-root-") as base:
+        spec = SandboxSpec(
+            base=base,
+            readable=(*readable, str(ROOT / "trainer")),
+            devices=tuple(devices),
+            memory_bytes=memory_bytes,
+            address_space=not devices,
+            processes=processes,
+            uid=_FIRST_UID + os.getpid() % 4000,
+        )
+        description = {
+            "kind": "strict",
+            "namespaces": ["cgroup", "ipc", "mount", "network", "pid", "uts"] + ([] if os.geteuid() == 0 else ["user"]),
+            "landlock_abi": landlock.version(),
+            "seccomp_instructions": len(seccomp.program(os.uname().machine)),
+            "memory_bytes": memory_bytes,
+            "processes": processes,
+        }
+        yield Confined([sys.executable, "-m", "trainer.sandbox", spec.encode(), *command], description)

@@ -1,0 +1,92 @@
+"""The launcher: a process that confines itself, step by step, and then becomes the worker."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from pathlib import Path
+
+from trainer.errors import Reason, TrainerError
+from trainer.sandbox import kernel, landlock, seccomp
+from trainer.sandbox.root import build_root, visible
+from trainer.sandbox.spec import SandboxSpec
+
+_NAMESPACES = (
+    kernel.CLONE_NEWNS
+    | kernel.CLONE_NEWNET
+    | kernel.CLONE_NEWIPC
+    | kernel.CLONE_NEWUTS
+    | kernel.CLONE_NEWPID
+    | kernel.CLONE_NEWCGROUP
+)
+
+
+def launch(spec: SandboxSpec, command: list[str]) -> int:
+    """Runs `command` confined; the exit status, as a shell would report it. Raises before anything has run."""
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    privileged = os.geteuid() == 0
+    if privileged:
+        kernel.unshare(_NAMESPACES)
+    else:
+        _enter_user_namespace()
+    # The process identifiers' namespace begins with the next child, which becomes its first process.
+    child = os.fork()
+    if child == 0:
+        _become(spec, command, privileged=privileged)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _enter_user_namespace() -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    kernel.unshare(_NAMESPACES | kernel.CLONE_NEWUSER)
+    try:
+        Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="ascii")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="ascii")
+    except OSError as error:
+        raise TrainerError(Reason.SANDBOX, f"sandbox: the user namespace cannot be set up: {error}") from error
+
+
+def _become(spec: SandboxSpec, command: list[str], *, privileged: bool) -> None:
+    """In the child: confinement in the order in which each step is still allowed, then the command; never returns."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+        build_root(Path(spec.base), list(spec.readable), list(spec.devices), spec.memory_bytes // 4)
+        _limit(spec)
+        kernel.drop_bounding_set()
+        if privileged:
+            os.setgroups([])
+            os.setresgid(spec.uid, spec.uid, spec.uid)
+            os.setresuid(spec.uid, spec.uid, spec.uid)
+        kernel.drop_capabilities()
+        # After the change of identity, which clears it.
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        writable = ["/tmp", "/dev/shm", *("/dev/null", "/dev/zero", "/dev/full"), *spec.devices]  # noqa: S108 - its own
+        landlock.restrict(visible(list(spec.readable)), writable)
+        seccomp.install()
+        os.execv(command[0], command)  # noqa: S606 - an argument list, no shell
+    except TrainerError as error:
+        os.write(2, f"{error}\n".encode())
+    except OSError as error:
+        os.write(2, f"sandbox: {error}\n".encode())
+    os._exit(125)
+
+
+def _limit(spec: SandboxSpec) -> None:
+    limits = [
+        (resource.RLIMIT_DATA, spec.memory_bytes),
+        (resource.RLIMIT_NPROC, spec.processes),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 1024),
+        (resource.RLIMIT_MEMLOCK, 64 << 20),
+        (resource.RLIMIT_MSGQUEUE, 0),
+    ]
+    if spec.address_space:
+        limits.append((resource.RLIMIT_AS, spec.memory_bytes))
+    for kind, value in limits:
+        hard = resource.getrlimit(kind)[1]
+        lower = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (lower, lower))
