@@ -41,7 +41,7 @@ def synthesise(
     because Terraform would close the account of a tenant that is left out. `layers` limits the stacks further: in the
     cloud profile the organisation is deployed before any account's id is known. `endpoint` is the local cloud's
     address. Raises `SpecError` for an unknown tenant or account id, `StackError` and `ConstructError` for what cannot
-    be made, `RuntimeError` where the guard of a stack objects.
+    be made; the guard of a stack objects with a `StackError`.
     """
     if profile not in PROFILES:
         msg = f"profile {profile}: unknown. Choose one of {', '.join(PROFILES)}"
@@ -49,13 +49,22 @@ def synthesise(
     wanted = _wanted(layers)
     selected = fleet.select(tenants)
     target = Target(profile, endpoint, (state_dir or STATE_DIR).absolute())
+    out_dir.mkdir(parents=True, exist_ok=True)
     app = App(outdir=str(out_dir))
     made = [
         *_platform_stacks(app, fleet, target, wanted),
         *(stack for tenant in selected for stack in _tenant_stacks(app, fleet, tenant, target, wanted)),
     ]
-    app.synth()
+    _write(app)
     return [replace(info, directory=out_dir.absolute() / "stacks" / info.name) for info in made]
+
+
+def _write(app: App) -> None:
+    try:
+        app.synth()
+    except RuntimeError as error:  # what jsii makes of every exception of the JavaScript side
+        msg = f"the stacks were not written: {error}"
+        raise StackError(msg) from error
 
 
 def _wanted(layers: Iterable[Layer] | None) -> frozenset[Layer]:

@@ -27,18 +27,3 @@ class StackInfo:
 def stack_name(layer: Layer, tenant: str | None = None) -> str:
     """The name of a stack: the layer, after the tenant's id where it belongs to one."""
     return layer if tenant is None else f"{tenant}-{layer}"
-
-
-def waves(stacks: list[StackInfo]) -> list[list[StackInfo]]:
-    """The stacks in groups: those of one group depend only on earlier groups and can be deployed at the same time."""
-    left, done, ordered = list(stacks), set[str](), list[list[StackInfo]]()
-    present = {stack.name for stack in stacks}
-    while left:
-        ready = [stack for stack in left if (set(stack.depends_on) & present) <= done]
-        if not ready:
-            msg = f"stacks depend on each other in a circle: {', '.join(stack.name for stack in left)}"
-            raise ValueError(msg)
-        ordered.append(ready)
-        done |= {stack.name for stack in ready}
-        left = [stack for stack in left if stack.name not in done]
-    return ordered
