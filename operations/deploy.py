@@ -51,7 +51,6 @@ def synthesise(place: Site, fleet: Fleet, tenants: Sequence[Tenant]) -> list[Sta
     from modules.aws.errors import ConstructError  # noqa: PLC0415 - starts Node; only this command pays for it
     from stacks.app import synthesise as write  # noqa: PLC0415
     from stacks.errors import StackError  # noqa: PLC0415
-
     from tenancy.errors import SpecError  # noqa: PLC0415
 
     ids = [tenant.id for tenant in tenants]

@@ -187,12 +187,12 @@ def _audit_key(view: View, resource: Resource) -> Outcome:
 
 def _apart(view: View, _resource: Resource) -> Outcome:
     tenants = {tenant.account for tenant in view.scope.tenants}
-    same = view.scope.audit_account in tenants or view.scope.audit_account == view.management
-    return decide(
-        not same,
-        "records are kept in an account of their own",
-        "the audit account is also a tenant's or the management account",
-    )
+    members = {account["Id"] for account in view.items("organizations:ListAccounts", "Accounts", view.management)}
+    audit = view.scope.audit_account
+    problems = ["the audit account is also a tenant's"] if audit in tenants else []
+    problems += ["the audit account is also the management account"] if audit == view.management else []
+    problems += [] if audit in members else ["the audit account is not a member of the organisation"]
+    return judge_problems(problems, "records are kept in an account of their own")
 
 
 def _tenant_groups(view: View) -> Iterator[Resource]:
@@ -261,7 +261,7 @@ RULES: tuple[Rule, ...] = (
         "account-apart",
         "Records are kept in an account of their own",
         Severity.HIGH,
-        (_TRAILS,),
+        ("organizations:ListAccounts",),
         the_account,
         _apart,
         _GONE,

@@ -49,17 +49,23 @@ def _expires(view: View, resource: Resource) -> Outcome:
     answer = view.one("s3:GetBucketLifecycleConfiguration", Bucket=name)
     rules = [rule for rule in (answer or {}).get("Rules", []) if rule.get("Status") == "Enabled"]
     whole = [rule for rule in rules if _covers_all(rule) and 0 < rule.get("Expiration", {}).get("Days", 0) <= longest]
-    prefixes = {_prefix(rule): rule.get("Expiration", {}).get("Days", 0) for rule in rules if _prefix(rule)}
+    timed = [
+        (_prefix(rule), rule["Expiration"]["Days"]) for rule in rules if rule.get("Expiration", {}).get("Days", 0) > 0
+    ]
     missing = [
         dataset.id
         for dataset in view.tenant.datasets
-        if not any(dataset.id in prefix and 0 < days <= dataset.retention_days for prefix, days in prefixes.items())
+        if not any(_speaks_of(prefix, dataset.id) and days <= dataset.retention_days for prefix, days in timed)
         and not any(rule["Expiration"]["Days"] <= dataset.retention_days for rule in whole)
     ]
     noncurrent = [rule for rule in rules if rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays", 0) > 0]
     problems = [f"nothing deletes {', '.join(missing)} at the end of its retention"] if missing else []
     problems += [] if noncurrent else ["old versions are never deleted"]
     return judge_problems(problems, "every data set and its old versions are deleted at the end of their retention")
+
+
+def _speaks_of(prefix: str, dataset: str) -> bool:
+    return dataset in prefix.split("/")
 
 
 def _prefix(rule: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ _CONFINING = (
     "kms:calleraccount",
     "s3:dataaccesspointaccount",
 )
-_CONFINING_ARNS = ("aws:sourcearn", "aws:principalarn")
+_CONFINING_ARNS = ("aws:sourcearn", "aws:principalarn", "kms:encryptioncontext:aws:logs:arn")
 _EXACT = ("stringequals", "stringlike", "stringequalsignorecase")
 _EXACT_ARN = ("arnequals", "arnlike", *_EXACT)
 

@@ -202,9 +202,13 @@ def _no_keys(view: View, resource: Resource) -> Outcome:
     return decide(not old, "no access key is old", "; ".join(old))
 
 
+def _has_password(row: dict[str, str]) -> bool:
+    return row["password_enabled"] in {"true", "TRUE"}
+
+
 def _mfa(_view: View, resource: Resource) -> Outcome:
     row = resource.data
-    needed = row["password_enabled"] == "true"
+    needed = _has_password(row)
     return decide(
         not needed or row["mfa_active"] == "true",
         "no password without a second factor",
@@ -231,7 +235,7 @@ def _days(view: View, moment: str) -> float:
 
 def collected(view: View) -> datetime:
     """When the facts about principals were collected: the end of the last call."""
-    ends = [fact.ended for fact in view.graph.facts(view.account, _GAAD)]
+    ends = [fact.ended for api in (_GAAD, _REPORT) for fact in view.graph.facts(view.account, api)]
     return datetime.fromisoformat(max(ends).replace("Z", "+00:00"))
 
 
@@ -289,7 +293,7 @@ def _reconciled(view: View, _resource: Resource) -> Outcome:
 
 def _password_policy(view: View, _resource: Resource) -> Outcome:
     answer = view.one("iam:GetAccountPasswordPolicy")
-    people = [row for row in report(view) if row["user"] != "<root_account>" and row["password_enabled"] == "true"]
+    people = [row for row in report(view) if row["user"] != "<root_account>" and _has_password(row)]
     if not people:
         return passed("nobody has a password")
     length = (answer or {}).get("PasswordPolicy", {}).get("MinimumPasswordLength", 0)
@@ -462,7 +466,7 @@ RULES: tuple[Rule, ...] = (
         "access-keys-fresh",
         "No access key is older than 90 days",
         Severity.MEDIUM,
-        (_GAAD, _REPORT),
+        (_REPORT,),
         _report_rows,
         _no_keys,
         "A key that leaked long ago still works.",
@@ -493,7 +497,7 @@ RULES: tuple[Rule, ...] = (
         "root-unused",
         "Root has no access key and is not used",
         Severity.HIGH,
-        (_GAAD, _REPORT),
+        (_REPORT,),
         _root,
         _root_unused,
         "Nothing limits root but the SCPs.",

@@ -21,6 +21,7 @@ USE = ("kms:Decrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom")
 ATTESTED = ("data", "checkpoint")
 _MEASUREMENTS = ("kms:recipientattestation:", "sts:recipientattestation:")
 _NO_CALLER: dict[str, str | tuple[str, ...]] = {
+    "kms:ViaService": (),
     "aws:ViaAWSService": "false",
     "aws:PrincipalIsAWSService": "false",
     "aws:SecureTransport": "true",
@@ -137,7 +138,7 @@ def _grants_denied(view: View, resource: Resource) -> Outcome:
     if key_id is None:
         return failed(f"there is no key for {purpose}")
     policy = key_policy(view, key_id)
-    fixed = {**_NO_CALLER, "kms:GrantIsForAWSResource": "false"}
+    fixed: dict[str, str | tuple[str, ...]] = {**_NO_CALLER, "kms:GrantIsForAWSResource": "false"}
     question = Question("kms:CreateGrant", _arn(view, key_id), view.account, someone(view.account), fixed)
     return decide(
         not possibly_allowed([policy], "key", question),
@@ -231,7 +232,7 @@ def _labelled(view: View, resource: Resource) -> Outcome:
         return failed(f"there is no key for {purpose}")
     policy = key_policy(view, key_id)
     label = "kms:EncryptionContext:tenant"
-    fixed: dict[str, str | tuple[str, ...]] = {**_NO_CALLER, label: "another-tenant", "kms:ViaService": ()}
+    fixed: dict[str, str | tuple[str, ...]] = {**_NO_CALLER, label: "another-tenant"}
     caller = role(view.account, view.tenant.roles["trainer"])
     question = Question("kms:Decrypt", _arn(view, key_id), view.account, caller, fixed)
     return decide(

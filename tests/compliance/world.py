@@ -1,7 +1,7 @@
 """A fleet in which everything is as it should be, as raw API answers: two tenants, an audit and a management account.
 
-Written by hand from the services' documentation, not from what the platform deploys, so that it checks the rules and not
-the generator. `world()` gives a fresh copy to break.
+Written by hand from the services' documentation, not from what the platform deploys, so that it checks the rules and
+not the generator. `world()` gives a fresh copy to break.
 """
 
 from __future__ import annotations
@@ -227,14 +227,20 @@ BLOCK = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy
 
 def account(built: World, number: str) -> None:
     """What every account has."""
-    built.put(number, "sts:GetCallerIdentity", {"Account": number, "Arn": f"arn:aws:iam::{number}:role/a", "UserId": "u"})
+    built.put(
+        number, "sts:GetCallerIdentity", {"Account": number, "Arn": f"arn:aws:iam::{number}:role/a", "UserId": "u"}
+    )
     built.put(
         number,
         "s3control:GetPublicAccessBlock",
         {"PublicAccessBlockConfiguration": dict(BLOCK)},
         AccountId=number,
     )
-    built.put(number, "s3control:ListAccessPoints", {"AccessPointList": []}, AccountId=number)
+    point = {"Name": "inside", "NetworkOrigin": "VPC", "Bucket": "b"}
+    own = {"Effect": "Allow", "Principal": {"AWS": number}, "Action": "s3:GetObject", "Resource": "*"}
+    built.put(number, "s3control:ListAccessPoints", {"AccessPointList": [point]}, AccountId=number)
+    built.put(number, "s3control:GetAccessPoint", point, AccountId=number, Name="inside")
+    built.put(number, "s3control:GetAccessPointPolicy", {"Policy": policy(own)}, AccountId=number, Name="inside")
     built.put(number, "guardduty:ListDetectors", {"DetectorIds": ["d1"]})
     built.put(number, "guardduty:GetDetector", {"Status": "ENABLED"}, DetectorId="d1")
     built.put(number, "accessanalyzer:ListAnalyzers", {"analyzers": [{"name": "one", "status": "ACTIVE"}]})
@@ -615,8 +621,16 @@ def nothing_shared(built: World, number: str) -> None:
     put("secretsmanager:ListSecrets", {"SecretList": [{"ARN": secret}]})
     put("secretsmanager:GetResourcePolicy", {"ARN": secret}, SecretId=secret)
     put("events:ListEventBuses", {"EventBuses": [{"Name": "default"}]})
-    put("events:DescribeEventBus", {"Name": "default", "Arn": arn("events", number, "event-bus/default")}, Name="default")
-    put("ssm:ListDocuments", {"DocumentIdentifiers": [{"Name": "runbook"}]}, Filters=[{"Key": "Owner", "Values": ["Self"]}])
+    put(
+        "events:DescribeEventBus",
+        {"Name": "default", "Arn": arn("events", number, "event-bus/default")},
+        Name="default",
+    )
+    put(
+        "ssm:ListDocuments",
+        {"DocumentIdentifiers": [{"Name": "runbook"}]},
+        Filters=[{"Key": "Owner", "Values": ["Self"]}],
+    )
     put("ssm:DescribeDocumentPermission", {"AccountIds": []}, Name="runbook", PermissionType="Share")
 
 

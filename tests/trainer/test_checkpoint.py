@@ -1,5 +1,7 @@
 from pathlib import Path
+
 import torch
+
 from trainer.backends import Backends
 from trainer.checkpoint.state import load_state, save_state
 from trainer.checkpoint.vault import RunVault

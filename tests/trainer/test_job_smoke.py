@@ -1,11 +1,12 @@
+from sklearn.datasets import load_breast_cancer
+
 from trainer import agent
 from trainer.backends import Backends
+from trainer.export.model import load_model
 from trainer.ingest.seal import seal_data_set
 from trainer.ingest.spec import SealSpec
-from trainer.sources.open import SourceSpec
 from trainer.job import *
-from trainer.export.model import load_model
-from sklearn.datasets import load_breast_cancer
+from trainer.sources.open import SourceSpec
 
 
 def test_cloud(cloud: Backends) -> None:

@@ -13,9 +13,7 @@ from tests.compliance.world import world
 
 WORLD = world()
 GRAPH = Graph(WORLD.facts())
-RESULTS = {
-    name: judge_tenant(WORLD.scope, name, GRAPH, RULES, "2026-03-01") for name in ("acme", "globex", "platform")
-}
+RESULTS = {name: judge_tenant(WORLD.scope, name, GRAPH, RULES, "2026-03-01") for name in ("acme", "globex", "platform")}
 
 
 @pytest.mark.parametrize("name", RESULTS)
