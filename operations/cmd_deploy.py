@@ -17,9 +17,8 @@ from operations.steps import Steps
 from operations.workspace import workspace
 
 if TYPE_CHECKING:
-    from stacks.plan import StackInfo
-
     from operations.terraform import Changes
+    from stacks.plan import StackInfo
 
 Profile = Annotated[
     str, typer.Option("--profile", envvar="BULKHEAD_PROFILE", help="`local` (the local cloud) or `cloud` (AWS).")

@@ -58,6 +58,7 @@ def seal_document(
 def seal_spec(document: Mapping[str, Any]) -> SealSpec:
     """The checked form of a seal document. Raises `CommandError` with the field and what is wrong."""
     from pydantic import ValidationError  # noqa: PLC0415
+
     from trainer.ingest.spec import SealSpec as Checked  # noqa: PLC0415 - imports NumPy and pyarrow
 
     try:
@@ -70,10 +71,9 @@ def seal(
     cloud: LocalCloud, fleet: Fleet, tenant: Tenant, spec: SealSpec, progress: Callable[[int, int], None] | None
 ) -> SealResult:
     """Seals as the tenant's data owner, signed in, through the tenant's own network. Raises `CommandError`."""
+    import trainer  # noqa: PLC0415
     from trainer.backends import aws_backends  # noqa: PLC0415
     from trainer.errors import TrainerError  # noqa: PLC0415
-
-    import trainer  # noqa: PLC0415
 
     network = cloud.network(tenant.id)
     role = fleet.names(tenant).role("data-owner")
@@ -87,6 +87,7 @@ def seal(
 def read_job(path: Path) -> dict[str, Any]:
     """A job document (YAML or JSON). Raises `CommandError` naming the file and what is wrong in it."""
     from pydantic import ValidationError  # noqa: PLC0415
+
     from trainer.job import JobSpec  # noqa: PLC0415
 
     try:

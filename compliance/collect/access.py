@@ -36,11 +36,16 @@ class Keys:
 
 @dataclass(frozen=True)
 class Entry:
-    """How to enter one account: roles to try in turn, then the given keys, then the scanner's own credentials."""
+    """How to enter one account.
+
+    Each role in turn is assumed with `via` (keys of the audit account, say), then the scanner's own, then `keys`; without
+    a role that works, `keys` and the scanner's own are used if they belong to the account.
+    """
 
     account: str
     roles: tuple[str, ...] = ()
     keys: Keys | None = None
+    via: Keys | None = None
 
 
 class ThreadCredentials:

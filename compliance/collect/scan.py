@@ -126,7 +126,7 @@ class Doors:
     def enter(self, account: Account) -> bool:
         """Finds a way into the account; every way that is refused is recorded as a fact."""
         entry, region = account.entry, account.regions[0]
-        starts = list(dict.fromkeys(keys for keys in (entry.keys, self._plan.own_keys) if keys is not None))
+        starts = list(dict.fromkeys(keys for keys in (entry.via, self._plan.own_keys, entry.keys) if keys is not None))
         if not starts:
             msg = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or start the local cloud"
             raise AccessError(msg)

@@ -1,0 +1,1 @@
+"""Writers: each turns a judgement into one format. None of them judges."""

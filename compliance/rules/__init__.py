@@ -1,0 +1,1 @@
+"""The rules, by room, and what judges facts by them."""

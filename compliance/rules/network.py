@@ -1,0 +1,454 @@
+"""The tenant's network: no way out, no way to another tenant, nothing open inside, everything recorded."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+
+from compliance.rules.model import About, Outcome, Population, Resource, Rule, Severity, decide, judge_problems, passed
+from compliance.rules.populations import (
+    network_acls,
+    route_tables,
+    security_groups,
+    subnets,
+    tags,
+    the_account,
+    vpcs,
+)
+from compliance.rules.view import View
+
+ANYWHERE = ("0.0.0.0/0", "::/0")
+_GONE = {"deleted", "deleting", "rejected", "failed", "expired"}
+
+
+def _absent(operation: str, member: str, identifier: str, what: str, state: str = "State") -> Any:
+    """A check: the account has none of these that is not on its way out."""
+
+    def check(view: View, _resource: Resource) -> Outcome:
+        present = [
+            item[identifier] for item in view.items(f"ec2:{operation}", member) if _state(item, state) not in _GONE
+        ]
+        return decide(not present, f"no {what}", f"{what}: {', '.join(sorted(present))}")
+
+    return check
+
+
+def _state(item: dict[str, Any], member: str) -> str:
+    value = item.get(member, "")
+    return str(value.get("Code", "") if isinstance(value, dict) else value).lower()
+
+
+def _peerings(view: View, _resource: Resource) -> Outcome:
+    problems = []
+    for peering in view.items("ec2:DescribeVpcPeeringConnections", "VpcPeeringConnections"):
+        if _state(peering, "Status") in _GONE:
+            continue
+        ends = {peering[side].get("OwnerId", "?") for side in ("AccepterVpcInfo", "RequesterVpcInfo")}
+        owners = sorted(view.fleet_accounts().get(end, end) for end in ends - {view.account}) or [view.name]
+        problems.append(f"{peering['VpcPeeringConnectionId']} joins {', '.join(owners)}")
+    return judge_problems(problems, "no peering")
+
+
+def _one_network(view: View, _resource: Resource) -> Outcome:
+    found = view.items("ec2:DescribeVpcs", "Vpcs")
+    own = ipaddress.ip_network(view.tenant.cidr)
+    problems = [f"{vpc['VpcId']} is a default VPC" for vpc in found if vpc.get("IsDefault")]
+    ranges = [vpc["CidrBlock"] for vpc in found if not vpc.get("IsDefault")]
+    if not any(ipaddress.ip_network(cidr) == own for cidr in ranges):
+        problems.append(f"no VPC has the tenant's range {own}")
+    problems += [
+        f"a VPC has the range {cidr}, which is not the tenant's" for cidr in ranges if ipaddress.ip_network(cidr) != own
+    ]
+    return judge_problems(problems, f"one VPC, with the tenant's range {own}")
+
+
+def _no_foreign_ranges(view: View, resource: Resource) -> Outcome:
+    own = [ipaddress.ip_network(block["CidrBlock"]) for block in resource.data.get("CidrBlockAssociationSet", [])]
+    own = own or [ipaddress.ip_network(resource.data["CidrBlock"])]
+    problems = [
+        f"{mine} overlaps {other.cidr} of tenant {other.id}"
+        for mine in own
+        for other in view.scope.tenants
+        if other.id != view.name and mine.overlaps(ipaddress.ip_network(other.cidr))
+    ]
+    if resource.data.get("Ipv6CidrBlockAssociationSet"):
+        problems.append("the VPC has an IPv6 range, which is routable everywhere")
+    return judge_problems(problems, "the range overlaps no other tenant's")
+
+
+def _private(_view: View, resource: Resource) -> Outcome:
+    public = resource.data.get("MapPublicIpOnLaunch") or resource.data.get("AssignIpv6AddressOnCreation")
+    return decide(not public, "machines get no public address here", "machines get a public address by default")
+
+
+def _routes(_view: View, resource: Resource) -> Outcome:
+    problems = []
+    for route in resource.data.get("Routes", []):
+        target = (
+            route.get("DestinationCidrBlock")
+            or route.get("DestinationIpv6CidrBlock")
+            or route.get("DestinationPrefixListId")
+        )
+        via = next(
+            (
+                route[name]
+                for name in (
+                    "NatGatewayId",
+                    "TransitGatewayId",
+                    "VpcPeeringConnectionId",
+                    "EgressOnlyInternetGatewayId",
+                    "LocalGatewayId",
+                    "CarrierGatewayId",
+                    "NetworkInterfaceId",
+                    "InstanceId",
+                    "CoreNetworkArn",
+                    "GatewayId",
+                )
+                if route.get(name)
+            ),
+            "?",
+        )
+        if via != "local" and not via.startswith("vpce-"):
+            problems.append(f"{target} goes to {via}")
+    return judge_problems(problems, "routes stay in the VPC or go to gateway endpoints")
+
+
+def _rules_of(group: dict[str, Any], member: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for permission in group.get(member, []):
+        ports = f"{permission.get('IpProtocol')} {permission.get('FromPort', '*')}-{permission.get('ToPort', '*')}"
+        for entry in permission.get("IpRanges", []):
+            yield entry["CidrIp"], ports, permission
+        for entry in permission.get("Ipv6Ranges", []):
+            yield entry["CidrIpv6"], ports, permission
+        for entry in permission.get("UserIdGroupPairs", []):
+            yield f"{entry.get('UserId', '')}/{entry.get('GroupId', '')}", ports, permission
+        for entry in permission.get("PrefixListIds", []):
+            yield entry["PrefixListId"], ports, permission
+
+
+def _inbound(view: View, resource: Resource) -> Outcome:
+    own = ipaddress.ip_network(view.tenant.cidr)
+    problems = []
+    for source, ports, _permission in _rules_of(resource.data, "IpPermissions"):
+        if "/sg-" in source:
+            if source.partition("/")[0] not in {"", view.account}:
+                problems.append(f"group {source} of another account may enter ({ports})")
+        elif source.startswith("pl-"):
+            problems.append(f"prefix list {source} may enter ({ports})")
+        elif not _within(source, own):
+            problems.append(f"{source} may enter ({ports})")
+    return judge_problems(problems, "nothing from outside the tenant's range may enter")
+
+
+def _outbound(view: View, resource: Resource) -> Outcome:
+    own = ipaddress.ip_network(view.tenant.cidr)
+    problems = [
+        f"{target} may be reached ({ports})"
+        for target, ports, _permission in _rules_of(resource.data, "IpPermissionsEgress")
+        if "/sg-" not in target and not target.startswith("pl-") and not _within(target, own)
+    ]
+    return judge_problems(problems, "nothing outside the tenant's range may be reached, but what prefix lists name")
+
+
+def _within(cidr: str, own: Any) -> bool:
+    network = ipaddress.ip_network(cidr, strict=False)
+    return network.version == own.version and network.subnet_of(own)
+
+
+def _default_group(_view: View, resource: Resource) -> Outcome:
+    if resource.data.get("GroupName") != "default":
+        return passed("not a default group")
+    open_ = [name for name in ("IpPermissions", "IpPermissionsEgress") if resource.data.get(name)]
+    return decide(
+        not open_, "the default group lets nothing through", f"the default group has rules ({', '.join(open_)})"
+    )
+
+
+def _acl(view: View, resource: Resource) -> Outcome:
+    if not resource.data.get("IsDefault"):
+        own = ipaddress.ip_network(view.tenant.cidr)
+        foreign = [
+            f"{entry.get('CidrBlock') or entry.get('Ipv6CidrBlock')} may enter (rule {entry['RuleNumber']})"
+            for entry in resource.data.get("Entries", [])
+            if entry["RuleAction"] == "allow" and not entry["Egress"] and not _acl_within(entry, own)
+        ]
+        return judge_problems(foreign, "lets in only the tenant's range and answers on high ports")
+    allowing = [entry["RuleNumber"] for entry in resource.data.get("Entries", []) if entry["RuleAction"] == "allow"]
+    return decide(
+        not allowing, "the default ACL denies everything", f"the default ACL has allow rules ({len(allowing)})"
+    )
+
+
+def _acl_within(entry: dict[str, Any], own: Any) -> bool:
+    """Whether an entry lets in only the tenant's range, or only answers (TCP, high ports, from endpoint services)."""
+    cidr = entry.get("CidrBlock")
+    if cidr and _within(cidr, own):
+        return True
+    ports = entry.get("PortRange", {})
+    return entry.get("Protocol") == "6" and int(ports.get("From", 0)) >= 1024
+
+
+def _flow_logs(view: View, resource: Resource) -> Outcome:
+    logs = [
+        log
+        for log in view.items("ec2:DescribeFlowLogs", "FlowLogs")
+        if log.get("ResourceId") == resource.id and log.get("FlowLogStatus", "ACTIVE") == "ACTIVE"
+    ]
+    whole = [
+        log for log in logs if log.get("TrafficType") == "ALL" and log.get("DeliverLogsStatus", "SUCCESS") != "FAILED"
+    ]
+    if not logs:
+        return decide(False, "", "the VPC has no flow log")
+    return decide(bool(whole), "all traffic is recorded", "no flow log records all traffic and is delivered")
+
+
+def _resolver(_view: View, resource: Resource) -> Outcome:
+    shared = tags(resource.data.get("Tags")).get("tenant")
+    return decide(shared is not None, f"labelled as {shared}'s", "the VPC carries no tenant label")
+
+
+def _rule(
+    name: str, title: str, severity: Severity, needs: tuple[str, ...], population: Population, check: Any, **parts: Any
+) -> Rule:
+    return Rule(
+        id=f"network.{name}",
+        title=title,
+        severity=severity,
+        about=About.TENANT,
+        needs=needs,
+        population=population,
+        check=check,
+        objectives=parts.pop("objectives", ("isolation.network",)),
+        remediation=parts.pop(
+            "remediation", "Delete it and deploy the tenant's perimeter; find out in the trail who made it."
+        ),
+        **parts,
+    )
+
+
+def _none(name: str, title: str, listing: tuple[str, str, str], what: str, severity: Severity, threat: str) -> Rule:
+    operation, member, identifier = listing
+    return _rule(
+        name,
+        title,
+        severity,
+        (f"ec2:{operation}",),
+        the_account,
+        _absent(operation, member, identifier, what),
+        threat=threat,
+        blind="Regions that the scan does not read; the SCP on regions closes those.",
+    )
+
+
+_OUT = "Training code sends the data to the internet."
+_ACROSS = "Packets of one tenant reach another's machines."
+
+RULES: tuple[Rule, ...] = (
+    _rule(
+        "one-network",
+        "The account has one VPC, with the tenant's range",
+        Severity.MEDIUM,
+        ("ec2:DescribeVpcs",),
+        the_account,
+        _one_network,
+        threat="A second VPC is a network that no rule was written for.",
+        blind="Secondary ranges.",
+    ),
+    _rule(
+        "ranges-disjoint",
+        "The range overlaps no other tenant's",
+        Severity.HIGH,
+        ("ec2:DescribeVpcs",),
+        vpcs,
+        _no_foreign_ranges,
+        threat=_ACROSS,
+        blind="Ranges of networks outside the platform.",
+    ),
+    _none(
+        "no-internet-gateway",
+        "There is no internet gateway",
+        ("DescribeInternetGateways", "InternetGateways", "InternetGatewayId"),
+        "internet gateway",
+        Severity.CRITICAL,
+        _OUT,
+    ),
+    _none(
+        "no-egress-only-gateway",
+        "There is no egress-only internet gateway",
+        ("DescribeEgressOnlyInternetGateways", "EgressOnlyInternetGateways", "EgressOnlyInternetGatewayId"),
+        "egress-only internet gateway",
+        Severity.CRITICAL,
+        _OUT,
+    ),
+    _none(
+        "no-nat-gateway",
+        "There is no NAT gateway",
+        ("DescribeNatGateways", "NatGateways", "NatGatewayId"),
+        "NAT gateway",
+        Severity.CRITICAL,
+        _OUT,
+    ),
+    _none(
+        "no-carrier-gateway",
+        "There is no carrier gateway",
+        ("DescribeCarrierGateways", "CarrierGateways", "CarrierGatewayId"),
+        "carrier gateway",
+        Severity.HIGH,
+        _OUT,
+    ),
+    _rule(
+        "no-peering",
+        "No VPC is peered",
+        Severity.CRITICAL,
+        ("ec2:DescribeVpcPeeringConnections",),
+        the_account,
+        _peerings,
+        threat=_ACROSS,
+        blind="Whether routes use the peering; any peering is a finding.",
+    ),
+    _none(
+        "no-transit-gateway",
+        "Nothing is attached to a transit gateway",
+        ("DescribeTransitGatewayAttachments", "TransitGatewayAttachments", "TransitGatewayAttachmentId"),
+        "transit gateway attachment",
+        Severity.CRITICAL,
+        _ACROSS,
+    ),
+    _none(
+        "no-vpn-gateway",
+        "There is no VPN gateway",
+        ("DescribeVpnGateways", "VpnGateways", "VpnGatewayId"),
+        "VPN gateway",
+        Severity.CRITICAL,
+        _OUT,
+    ),
+    _none(
+        "no-vpn-connection",
+        "There is no VPN connection",
+        ("DescribeVpnConnections", "VpnConnections", "VpnConnectionId"),
+        "VPN connection",
+        Severity.CRITICAL,
+        _OUT,
+    ),
+    _none(
+        "no-client-vpn",
+        "There is no client VPN endpoint",
+        ("DescribeClientVpnEndpoints", "ClientVpnEndpoints", "ClientVpnEndpointId"),
+        "client VPN endpoint",
+        Severity.HIGH,
+        "Someone's laptop joins the tenant's network.",
+    ),
+    _none(
+        "no-connect-endpoint",
+        "There is no instance connect endpoint",
+        ("DescribeInstanceConnectEndpoints", "InstanceConnectEndpoints", "InstanceConnectEndpointId"),
+        "instance connect endpoint",
+        Severity.HIGH,
+        "An operator opens a shell on a node from outside.",
+    ),
+    _none(
+        "no-traffic-mirror",
+        "No traffic is mirrored",
+        ("DescribeTrafficMirrorSessions", "TrafficMirrorSessions", "TrafficMirrorSessionId"),
+        "traffic mirror session",
+        Severity.CRITICAL,
+        "A copy of every packet goes elsewhere.",
+    ),
+    _none(
+        "no-public-addresses",
+        "There is no elastic address",
+        ("DescribeAddresses", "Addresses", "AllocationId"),
+        "elastic address",
+        Severity.HIGH,
+        "A machine with a public address is reachable from the internet.",
+    ),
+    _rule(
+        "subnets-private",
+        "Subnets give no public addresses",
+        Severity.HIGH,
+        ("ec2:DescribeSubnets",),
+        subnets,
+        _private,
+        threat="A machine with a public address is reachable from the internet.",
+        blind="Addresses asked for at launch.",
+    ),
+    _rule(
+        "routes-stay-inside",
+        "Routes stay in the VPC or go to gateway endpoints",
+        Severity.CRITICAL,
+        ("ec2:DescribeRouteTables",),
+        route_tables,
+        _routes,
+        threat=_OUT,
+        blind="Which subnets use the table; any such route is a finding.",
+    ),
+    _rule(
+        "inbound-closed",
+        "Security groups let in nothing from outside the tenant's range",
+        Severity.HIGH,
+        ("ec2:DescribeSecurityGroups",),
+        security_groups,
+        _inbound,
+        threat=_ACROSS,
+        blind="What members of a referenced group are; within the range, whether both ends are meant to talk.",
+        objectives=("isolation.network", "network.microsegmentation"),
+    ),
+    _rule(
+        "outbound-closed",
+        "Security groups let nothing out of the tenant's range",
+        Severity.HIGH,
+        ("ec2:DescribeSecurityGroups",),
+        security_groups,
+        _outbound,
+        threat=_OUT,
+        blind="What a prefix list contains; AWS's own lists of S3 hold S3's addresses only.",
+        objectives=("isolation.network", "network.microsegmentation"),
+    ),
+    _rule(
+        "default-group-empty",
+        "The default security group lets nothing through",
+        Severity.MEDIUM,
+        ("ec2:DescribeSecurityGroups",),
+        security_groups,
+        _default_group,
+        threat="A machine started without a group joins one where everything may talk.",
+        blind="Nothing within the group.",
+        objectives=("network.microsegmentation",),
+    ),
+    _rule(
+        "acls-closed",
+        "Network ACLs let in the tenant's range only; the default one denies everything",
+        Severity.MEDIUM,
+        ("ec2:DescribeNetworkAcls",),
+        network_acls,
+        _acl,
+        threat="With a wrong security group nothing else filters.",
+        blind="Outbound entries; the route tables and groups close those.",
+        objectives=("network.microsegmentation",),
+    ),
+    _rule(
+        "flow-logs",
+        "Every VPC records all of its traffic",
+        Severity.HIGH,
+        ("ec2:DescribeFlowLogs", "ec2:DescribeVpcs"),
+        vpcs,
+        _flow_logs,
+        threat="Nobody can say afterwards where packets went.",
+        blind="Traffic to the metadata service and to AWS's DNS.",
+        objectives=("audit.logging", "monitoring.detection"),
+        remediation="Deploy the tenant's perimeter.",
+    ),
+    _rule(
+        "labelled",
+        "Every VPC carries its tenant's label",
+        Severity.LOW,
+        ("ec2:DescribeVpcs",),
+        vpcs,
+        _resolver,
+        threat="What nobody can attribute is nobody's to fix.",
+        blind="Labels of what is inside.",
+        objectives=("data.labels",),
+        remediation="Deploy the tenant's perimeter.",
+    ),
+)

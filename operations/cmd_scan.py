@@ -1,0 +1,132 @@
+"""`bulkhead scan`: collect the deployed state, judge it, write the report."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from operations.errors import CommandError, Exit
+from operations.fleets import AsJson, FleetFolder, TenantIds, open_fleet
+from operations.scanning import AUDITOR, prepare
+from tenancy.errors import SpecError
+
+if TYPE_CHECKING:
+    from compliance.facts.bundle import Bundle
+    from compliance.results import Judgement
+
+OUT = Path("out/report")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("scan")(scan)
+
+
+def scan(
+    tenants: TenantIds = None,
+    bundle: Annotated[Path | None, typer.Option("--from", help="Judge this bundle; nothing is collected.")] = None,
+    out: Annotated[Path | None, typer.Option(help=f"Folder for bundle, results and report [default: {OUT}].")] = None,
+    folder: FleetFolder = Path("tenants"),
+    local_state: Annotated[
+        Path, typer.Option("--directory", envvar="BULKHEAD_LOCAL", help="State of the local cloud.")
+    ] = Path(".bulkhead/local"),
+    auditor: Annotated[str, typer.Option(help="Name of the role to read an account with.")] = AUDITOR,
+    resume: Annotated[Path | None, typer.Option(help="Continue this interrupted bundle.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Collects the deployed state, judges it by the rules and writes a report.
+
+    Exit code: 1 if a rule fails, 3 if none does and something could not be read, 0 if all is well.
+    """
+    from compliance.collect.access import AccessError  # noqa: PLC0415 -- quick start
+    from compliance.facts.bundle import open_bundle  # noqa: PLC0415
+    from compliance.facts.errors import BundleError  # noqa: PLC0415
+    from compliance.rules.judge import judge  # noqa: PLC0415
+
+    try:
+        if bundle is None:
+            bundle = _collect(tenants, out or OUT, folder, local_state, auditor, resume)
+            out = out or OUT
+        opened = open_bundle(bundle)
+        judgement = judge(opened)
+    except BundleError as error:
+        raise CommandError(str(error)) from error
+    except AccessError as error:
+        raise CommandError(str(error), Exit.INDETERMINATE) from error
+    if out is not None:
+        _write(out, opened, judgement)
+    if as_json:
+        typer.echo(json.dumps(judgement.to_json(), ensure_ascii=False, sort_keys=True))
+    else:
+        _show(judgement)
+    raise typer.Exit(_code(judgement))
+
+
+def _code(judgement: Judgement) -> Exit:
+    from compliance.results import Verdict, worst  # noqa: PLC0415
+
+    verdict = worst(judgement.results)
+    if verdict is Verdict.FAIL:
+        return Exit.FINDINGS
+    return Exit.INDETERMINATE if verdict is Verdict.INDETERMINATE else Exit.CLEAN
+
+
+def _collect(
+    tenants: str | None, out: Path, folder: Path, local_state: Path, auditor: str, resume: Path | None
+) -> Path:
+    from rich.console import Console  # noqa: PLC0415
+
+    from compliance.collect.scan import scan as collect  # noqa: PLC0415
+    from compliance.facts.fact import Fact  # noqa: PLC0415
+
+    only = None if tenants is None else [part.strip() for part in tenants.split(",") if part.strip()]
+    try:
+        _scope, plan = prepare(open_fleet(folder), only, local_state, auditor)
+    except SpecError as error:
+        raise CommandError(str(error)) from error
+    target = resume or out / f"bundle-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+    console = Console(stderr=True)
+    seen = 0
+    with console.status("collecting") as status:
+
+        def progress(fact: Fact) -> None:
+            nonlocal seen
+            seen += 1
+            status.update(f"collecting: {seen} answers, {fact.api}")
+
+        collect(plan, target, resume=resume is not None, progress=progress if console.is_terminal else None)
+    sys.stderr.write(f"facts: {target}\n")
+    return target
+
+
+def _write(out: Path, bundle: Bundle, judgement: Judgement) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(judgement.to_json(), ensure_ascii=False, sort_keys=True, indent=1)
+    (out / "results.json").write_text(text + "\n", encoding="utf-8")
+    sys.stderr.write(f"results: {out / 'results.json'}\n")
+
+
+def _show(judgement: Judgement) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    from compliance.report.neutral import printable  # noqa: PLC0415
+    from compliance.results import Verdict  # noqa: PLC0415
+
+    console = Console()
+    table = Table(box=None, header_style="bold")
+    for heading in ("tenant", *(str(verdict) for verdict in Verdict)):
+        table.add_column(heading, justify="left" if heading == "tenant" else "right")
+    for tenant, numbers in judgement.summary["tenants"].items():
+        table.add_row(tenant, *(str(numbers[str(verdict)]) for verdict in Verdict))
+    console.print(table)
+    for result in judgement.results:
+        if result.status in {Verdict.FAIL, Verdict.INDETERMINATE}:
+            line = f"{result.status}  {result.tenant}  {result.rule}  {result.resource}: {result.reason}"
+            console.print(Text(printable(line), style="red" if result.status is Verdict.FAIL else "yellow"))

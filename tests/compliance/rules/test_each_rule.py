@@ -1,0 +1,97 @@
+"""Every rule: passes the good fleet, fails the broken one, and says indeterminate when it cannot read what it needs."""
+
+from __future__ import annotations
+
+import pytest
+
+from compliance.facts.fact import Status
+from compliance.results import Verdict
+from compliance.rules.catalogue import RULES, rule_of
+from compliance.rules.model import About
+from tests.compliance.rules.breaks import data, machines, organisation
+from tests.compliance.world import ACME, AUDIT, GLOBEX, MANAGEMENT, world
+
+BREAKS = organisation.BREAKS | machines.BREAKS | data.BREAKS
+FROM_SCOPE = {"data.retention-within-class"}
+"""Judged from the tenant file alone: there is nothing that could not be read."""
+
+
+def tenant_of(rule_id: str) -> str:
+    return "platform" if rule_of(rule_id).about is About.PLATFORM else "acme"
+
+
+def test_every_rule_has_its_negative():
+    assert set(BREAKS) | set(data.INDETERMINATE) == {rule.id for rule in RULES}
+    assert len(BREAKS) == len(organisation.BREAKS) + len(machines.BREAKS) + len(data.BREAKS)
+
+
+@pytest.mark.parametrize("rule_id", sorted(BREAKS))
+def test_good_passes_and_broken_fails(rule_id):
+    good = {result.status for result in world().judge(rule_id, tenant_of(rule_id))}
+    assert good <= {Verdict.PASS, Verdict.NOT_APPLICABLE}
+    broken = world()
+    BREAKS[rule_id](broken)
+    failed = [result for result in broken.judge(rule_id, tenant_of(rule_id)) if result.status is Verdict.FAIL]
+    assert failed, [(r.status, r.reason) for r in broken.judge(rule_id, tenant_of(rule_id))]
+    assert all(result.reason for result in failed)
+
+
+@pytest.mark.parametrize("rule_id", sorted(set(BREAKS) - {"perimeter.account-per-tenant"}))
+def test_the_other_tenant_is_not_blamed(rule_id):
+    """What is wrong in acme's account is not found in globex's, except where the organisation itself is broken."""
+    if tenant_of(rule_id) == "platform" or rule_id.startswith("perimeter."):
+        broken = world()
+        BREAKS[rule_id](broken)
+        assert broken.judge(rule_id, tenant_of(rule_id)) != world().judge(rule_id, tenant_of(rule_id))
+        return
+    broken = world()
+    BREAKS[rule_id](broken)
+    assert {r.status for r in broken.judge(rule_id, "globex")} <= {Verdict.PASS, Verdict.NOT_APPLICABLE}
+
+
+NEEDED = [(rule.id, api) for rule in RULES for api in rule.needs if rule.id not in FROM_SCOPE]
+
+
+@pytest.mark.parametrize(("rule_id", "api"), NEEDED)
+@pytest.mark.parametrize("status", [Status.DENIED, Status.UNIMPLEMENTED])
+def test_what_cannot_be_read_is_indeterminate_and_named(rule_id, api, status):
+    blind = world()
+    blind.fail(api, status)
+    results = blind.judge(rule_id, tenant_of(rule_id))
+    if rule_id == "coverage.complete" and status is Status.UNIMPLEMENTED:
+        assert {result.status for result in results} == {Verdict.PASS}
+        return
+    told = [result for result in results if result.status is Verdict.INDETERMINATE and api in result.reason]
+    assert told, [(r.status, r.reason) for r in results]
+    assert Verdict.FAIL not in {result.status for result in results}
+
+
+@pytest.mark.parametrize(("rule_id", "api"), NEEDED)
+def test_what_was_never_asked_is_indeterminate(rule_id, api):
+    blind = world()
+    for account in (ACME, GLOBEX, AUDIT, MANAGEMENT):
+        blind.drop(account, api)
+    statuses = {result.status for result in blind.judge(rule_id, tenant_of(rule_id))}
+    assert Verdict.INDETERMINATE in statuses
+
+
+@pytest.mark.parametrize("rule_id", sorted({rule.id for rule in RULES} - FROM_SCOPE - {"coverage.complete"}))
+def test_malformed_answers_never_pass(rule_id):
+    """An answer that lacks everything in it: an empty object where the API's model promises members."""
+    for api in rule_of(rule_id).needs:
+        odd = world()
+        for key, (params, response) in list(odd.answers.items()):
+            if key[1] == api and response is not None:
+                odd.answers[key] = (params, {name: [{}] for name in response} or {"": ""})
+        statuses = [result.status for result in odd.judge(rule_id, tenant_of(rule_id))]
+        assert statuses
+        assert set(statuses) <= set(Verdict)
+
+
+@pytest.mark.parametrize("rule_id", sorted(data.INDETERMINATE))
+def test_rules_that_only_say_what_is_unknown(rule_id):
+    blind = world()
+    data.INDETERMINATE[rule_id](blind)
+    (result,) = blind.judge(rule_id)
+    assert result.status is Verdict.INDETERMINATE
+    assert "kms:ListGrants" in result.reason
