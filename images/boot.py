@@ -1,0 +1,179 @@
+"""Boots an image in QEMU with Secure Boot and a software TPM, asks it for evidence, and notes when what happened."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from images import firmware, tpm
+from images.errors import ImageError
+
+MEMORY_MIB = 2048
+CPUS = 2
+LIMIT = 300.0
+"""Seconds after which a machine is stopped."""
+LONGEST_LINE = 8 << 20
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine to boot.
+
+    Args:
+        directory: its own state: TPM, firmware variables, console log.
+        disk: the raw disk; never written to.
+        keys: what Secure Boot trusts.
+        secure_boot: off leaves the firmware without keys.
+        network: `host:port` on the loopback that the guest reaches as 10.0.2.100:443; None for no network device.
+    """
+
+    directory: Path
+    disk: Path
+    keys: firmware.EnrolledKeys
+    secure_boot: bool = True
+    network: str | None = None
+
+
+@dataclass(frozen=True)
+class Boot:
+    """What came of one boot. Times are seconds since power-on."""
+
+    nonce: str
+    messages: tuple[Mapping[str, Any], ...]
+    times: Mapping[str, float]
+    seconds: float
+    exit_status: int | None
+    console: str
+    ak_public: bytes
+    timed_out: bool = False
+
+    @property
+    def evidence(self) -> Mapping[str, Any] | None:
+        """The machine's evidence, or None when it did not get that far."""
+        return next((m["evidence"] for m in self.messages if m.get("event") == "evidence"), None)
+
+    @property
+    def good(self) -> bool:
+        """The node gave evidence, did its work and powered off."""
+        return any(m.get("event") == "end" and m.get("good") is True for m in self.messages)
+
+    def why(self) -> str:
+        """The last lines of the console, for an error message."""
+        return "\n".join(self.console.strip().splitlines()[-12:])
+
+
+def boot(machine: Machine, *, work: bool = True, limit: float = LIMIT) -> Boot:
+    """Boots once and waits until the machine is off or the time is up.
+
+    Raises:
+        ImageError: QEMU or the TPM did not start. A machine that does not come up is a result, not an error.
+    """
+    machine.directory.mkdir(parents=True, exist_ok=True)
+    public = tpm.manufacture(machine.directory)
+    variables = machine.directory / "variables.fd"
+    firmware.write_variables(machine.keys if machine.secure_boot else None, variables)
+    console = machine.directory / "console.log"
+    nonce = secrets.token_bytes(32)
+    with tempfile.TemporaryDirectory(prefix="bh-vm-") as short, tpm.running(machine.directory / "tpm") as chip:
+        control = Path(short) / "control"
+        started = time.monotonic()
+        process = subprocess.Popen(
+            qemu(machine, variables, chip, control, console), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            question = json.dumps({"nonce": nonce.hex(), "work": work}).encode() + b"\n"
+            messages, times = converse(process, control, question, started, limit)
+            timed_out = not ended(process, started + limit)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            said = process.stderr.read() if process.stderr else ""
+            if process.stderr:
+                process.stderr.close()
+        if process.returncode not in (0, -9):
+            raise ImageError(f"qemu ended with {process.returncode}: {said.strip()[-500:]}")
+    return Boot(
+        nonce=nonce.hex(),
+        messages=tuple(messages),
+        times=times,
+        seconds=round(time.monotonic() - started, 1),
+        exit_status=process.returncode,
+        console=console.read_text(errors="replace"),
+        ak_public=public.read_bytes(),
+        timed_out=timed_out,
+    )
+
+
+def ended(process: subprocess.Popen[str], deadline: float) -> bool:
+    """Whether the process ends before the deadline."""
+    try:
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def qemu(machine: Machine, variables: Path, chip: Path, control: Path, console: Path) -> list[str]:
+    """QEMU's command line. SMM guards the variables; the disk's writes go to a throw-away overlay."""
+    network = ["-nic", "none"]
+    if machine.network is not None:
+        forward = f"guestfwd=tcp:10.0.2.100:443-tcp:{machine.network}"
+        network = ["-netdev", f"user,id=net,restrict=on,{forward}", "-device", "virtio-net-pci,netdev=net,romfile="]
+    return [
+        tpm.program("qemu-system-x86_64"),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+        *("-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max"),
+        *("-smp", str(CPUS), "-m", str(MEMORY_MIB)),
+        *("-global", "driver=cfi.pflash01,property=secure,value=on"),
+        *("-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={firmware.CODE}"),
+        *("-drive", f"if=pflash,format=raw,unit=1,file={variables.resolve()}"),
+        *("-chardev", f"socket,id=tpm,path={chip}", "-tpmdev", "emulator,id=tpm,chardev=tpm"),
+        *("-device", "tpm-crb,tpmdev=tpm"),
+        *("-drive", f"if=none,id=disk,format=raw,snapshot=on,file={machine.disk.resolve()}"),
+        *("-device", "virtio-blk-pci,drive=disk,bootindex=0"),
+        *("-device", "virtio-rng-pci", "-device", "virtio-serial-pci"),
+        *("-chardev", f"socket,id=control,path={control},server=on,wait=off"),
+        *("-device", "virtserialport,chardev=control,name=bulkhead.control"),
+        *("-serial", f"file:{console.resolve()}"),
+        *network,
+    ]
+
+
+def converse(
+    process: subprocess.Popen[str], control: Path, question: bytes, started: float, limit: float
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """Asks the node and gathers its lines until it hangs up or the time is up; each event's time since power-on."""
+    messages: list[dict[str, Any]] = []
+    times: dict[str, float] = {}
+    deadline = started + limit
+    while not control.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            return messages, times
+        time.sleep(0.02)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.connect(str(control))
+        line.sendall(question)
+        buffer = b""
+        while (left := deadline - time.monotonic()) > 0:
+            line.settimeout(left)
+            try:
+                piece = line.recv(1 << 16)
+            except (TimeoutError, ConnectionResetError):
+                break
+            if not piece or len(buffer) > LONGEST_LINE:
+                break
+            *whole, buffer = (buffer + piece).split(b"\n")
+            for text in whole:
+                message = json.loads(text)
+                messages.append(message)
+                times.setdefault(str(message.get("event")), round(time.monotonic() - started, 2))
+    return messages, times

@@ -1,0 +1,220 @@
+"""Builds the image: tools tree, keys, payload, initrd, node; and writes down what came out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from images import keys, mirror, packages, payload, tools
+from images.errors import ImageError
+from images.workspace import CHECKOUT, Workspace
+
+MKOSI = CHECKOUT / "images" / "mkosi"
+DESCRIPTION = "artefact.json"
+CHUNK = 1 << 20
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A built disk image, described by what a verifier needs (`artefact.json` beside it).
+
+    Hashes are lower-case hex SHA-256; `root_hash` is dm-verity's.
+    """
+
+    profile: str
+    directory: Path
+    disk: str
+    uki: str
+    root: str
+    root_hash: str
+    disk_sha256: str
+    uki_sha256: str
+    root_sha256: str
+    source_date_epoch: int
+    seconds: float
+
+    def path(self, name: str) -> Path:
+        """The path of the artefact's file that an attribute names: `disk`, `uki` or `root`."""
+        return self.directory / str(getattr(self, name))
+
+
+def build(
+    workspace: Workspace, profile: str, *, say: Say, incremental: bool = True, update_lock: bool = False
+) -> Artefact:
+    """Builds a profile's disk image.
+
+    Args:
+        workspace: caches and outputs.
+        profile: `cpu` or `gpu`.
+        say: called with a line for each step.
+        incremental: reuse the tree of installed packages of an earlier build.
+        update_lock: take what the mirror has and write images/packages.lock, instead of demanding what it pins.
+
+    Raises:
+        ImageError: a step failed, or the packages are not those that are pinned.
+    """
+    started = time.monotonic()
+    prepare(workspace, update_lock=update_lock, say=say)
+    initrd = build_initrd(workspace, say=say, incremental=incremental)
+    output = workspace.output(profile)
+    if output.exists():
+        shutil.rmtree(output)
+    say("laying out our code and the pinned wheels")
+    overlay = payload.stage(workspace, profile)
+    say(f"building the {profile} image with mkosi")
+    mkosi(
+        workspace,
+        "node",
+        ["--profile", profile, f"--extra-tree={tools.inside(overlay, workspace)}:/"]
+        + [f"--initrd={tools.inside(initrd, workspace)}"]
+        + [f"--secure-boot-key={tools.inside(keys.db_key(workspace), workspace)}"]
+        + [f"--secure-boot-certificate={tools.inside(keys.db_certificate(workspace), workspace)}"],
+        output=output,
+        incremental=incremental,
+    )
+    manifests = {"initrd": initrd.parent / "initrd.manifest", "node": output / f"bulkhead-{profile}.manifest"}
+    packages.settle(profile, manifests, update=update_lock)
+    return describe(profile, output, time.monotonic() - started)
+
+
+def prepare(workspace: Workspace, *, update_lock: bool, say: Say) -> None:
+    """Tools tree, keys and apt configuration.
+
+    Raises:
+        ImageError: one could not be made.
+    """
+    found = mirror.find()
+    say(f"tools tree ({'there' if (workspace.tools / tools.COMPLETE).is_file() else 'about 80 s'})")
+    tools.make(workspace, found)
+    keys.make(workspace)
+    apt = workspace.sandbox / "etc" / "apt"
+    if workspace.sandbox.exists():
+        shutil.rmtree(workspace.sandbox)
+    for name, text in {
+        "sources.list.d/mkosi.sources": found.sources(),
+        "apt.conf.d/90bulkhead": found.apt_configuration(),
+        "preferences.d/bulkhead": "" if update_lock else packages.pins(),
+    }.items():
+        (apt / name).parent.mkdir(parents=True, exist_ok=True)
+        (apt / name).write_text(text)
+
+
+def build_initrd(workspace: Workspace, *, say: Say, incremental: bool) -> Path:
+    """The initrd without kernel modules, which mkosi adds per kernel.
+
+    Raises:
+        ImageError: mkosi failed.
+    """
+    output = workspace.output("initrd")
+    if output.exists():
+        shutil.rmtree(output)
+    say("building the initrd")
+    mkosi(workspace, "initrd", [], output=output, incremental=incremental)
+    return output / "initrd.cpio.zst"
+
+
+def mkosi(workspace: Workspace, tree: str, options: list[str], *, output: Path, incremental: bool) -> None:
+    """One run of mkosi in the tools tree; its log lies beside the outputs, with the suffix `.log`.
+
+    Raises:
+        ImageError: it failed.
+    """
+    for directory in (output, workspace.package_cache, workspace.tree_cache, workspace.scratch):
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def seen(path: Path) -> str:
+        return tools.inside(path, workspace)
+
+    epoch = packages.source_date_epoch()
+    command = ["mkosi", f"--directory={seen(MKOSI / tree)}", "--force", f"--output-directory={seen(output)}"]
+    command += [f"--package-cache-dir={seen(workspace.package_cache)}", f"--cache-directory={seen(workspace.tree_cache)}"]
+    command += [f"--workspace-directory={seen(workspace.scratch)}", f"--sandbox-tree={seen(workspace.sandbox)}"]
+    command += [f"--source-date-epoch={epoch}", f"--incremental={'yes' if incremental else 'no'}", *options, "build"]
+    tools.run(workspace, command, environment={"SOURCE_DATE_EPOCH": str(epoch)}, log=output.with_suffix(".log"))
+
+
+def describe(profile: str, output: Path, seconds: float) -> Artefact:
+    """Reads what mkosi left and writes `artefact.json`.
+
+    Raises:
+        ImageError: a file that must be there is not.
+    """
+    name = f"bulkhead-{profile}"
+    root = only(output, f"{name}.root-x86-64.raw")
+    uki = only(output, f"{name}.efi")
+    disk = only(output, f"{name}.raw")
+    root_hash = root_hash_of(uki)
+    artefact = Artefact(
+        profile=profile,
+        directory=output,
+        disk=disk.name,
+        uki=uki.name,
+        root=root.name,
+        root_hash=root_hash,
+        disk_sha256=sha256(disk),
+        uki_sha256=sha256(uki),
+        root_sha256=sha256(root),
+        source_date_epoch=packages.source_date_epoch(),
+        seconds=round(seconds, 1),
+    )
+    record = asdict(artefact)
+    del record["directory"]
+    (output / DESCRIPTION).write_text(json.dumps(record, indent=2) + "\n")
+    return artefact
+
+
+def load(workspace: Workspace, profile: str) -> Artefact:
+    """The artefact of an earlier build.
+
+    Raises:
+        ImageError: the profile was not built, or its description is not readable.
+    """
+    path = workspace.output(profile) / DESCRIPTION
+    try:
+        return Artefact(directory=path.parent, **json.loads(path.read_text()))
+    except FileNotFoundError as error:
+        raise ImageError(f"{path} does not exist: run `bulkhead image build --profile {profile}` first") from error
+    except (ValueError, TypeError) as error:
+        raise ImageError(f"{path} is not what a build writes ({error}): build again") from error
+
+
+def root_hash_of(uki: Path) -> str:
+    """The dm-verity root hash on a unified kernel image's command line.
+
+    Raises:
+        ImageError: there is none, so the root would not be checked at all.
+    """
+    from images.measure.pe import section  # noqa: PLC0415 - pefile is needed here only
+
+    words = section(uki.read_bytes(), ".cmdline").rstrip(b"\0").decode().split()
+    hashes = [word.removeprefix("roothash=") for word in words if word.startswith("roothash=")]
+    if len(hashes) != 1:
+        raise ImageError(f"{uki}: the command line holds {len(hashes)} root hashes, it must hold one")
+    return hashes[0]
+
+
+def only(directory: Path, pattern: str) -> Path:
+    """The one file that matches.
+
+    Raises:
+        ImageError: none or several match.
+    """
+    found = sorted(directory.glob(pattern))
+    if len(found) != 1:
+        raise ImageError(f"{directory}: expected one {pattern}, found {[path.name for path in found]}")
+    return found[0]
+
+
+def sha256(path: Path) -> str:
+    """Lower-case hex SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()

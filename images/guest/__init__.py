@@ -1,0 +1,1 @@
+"""What runs inside the booted node besides the trainer; standard library only, and no import of ours outside it."""

@@ -1,0 +1,90 @@
+"""Collects what this machine can show about its boot: registers, event log, and a quote over a caller's nonce.
+
+The quote is made by the attestation key that the host made in the machine's TPM at manufacture (`AK_HANDLE`).
+"""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import tempfile
+from pathlib import Path
+
+AK_HANDLE = "0x81010002"
+"""Persistent handle of the attestation key (owner hierarchy, TCG "Registry of Reserved TPM 2.0 Handles")."""
+QUOTED = tuple(range(15))
+"""Registers 0 to 14 are quoted; 15 carries the machine's identity, which is another matter."""
+BANKS = ("sha256", "sha384")
+TPM = Path("/sys/class/tpm/tpm0")
+EVENT_LOG = Path("/sys/kernel/security/tpm0/binary_bios_measurements")
+
+
+class EvidenceError(Exception):
+    """The TPM or the firmware's log could not be read; the message says which and how."""
+
+
+def registers(banks: tuple[str, ...] = BANKS) -> dict[str, dict[str, str]]:
+    """The live registers that are quoted, bank -> number -> lower-case hex, as the kernel reads them from the TPM."""
+    return {
+        bank: {str(index): (TPM / f"pcr-{bank}" / str(index)).read_text().strip().lower() for index in QUOTED}
+        for bank in banks
+    }
+
+
+def quote(nonce: bytes, handle: str = AK_HANDLE) -> dict[str, str]:
+    """A TPM2_Quote over `nonce` and both banks, base64: `message` (TPMS_ATTEST), `signature` (TPMT_SIGNATURE), and the
+    key's public area, `ak_public` (TPM2B_PUBLIC).
+
+    Raises:
+        EvidenceError: the TPM refused; the message holds the tool's last line.
+    """
+    selection = "+".join(f"{bank}:{','.join(map(str, QUOTED))}" for bank in BANKS)
+    with tempfile.TemporaryDirectory() as work:
+        attest, signature, public = (Path(work) / name for name in ("attest", "signature", "public"))
+        tool(
+            ["tpm2_quote", "-c", handle, "-l", selection, "-q", nonce.hex(), "-g", "sha256"]
+            + ["-m", str(attest), "-s", str(signature), "-Q"]
+        )
+        tool(["tpm2_readpublic", "-c", handle, "-o", str(public), "-Q"])
+        return {
+            "message": encode(attest.read_bytes()),
+            "signature": encode(signature.read_bytes()),
+            "ak_public": encode(public.read_bytes()),
+        }
+
+
+def tool(command: list[str]) -> None:
+    """Runs one TPM tool.
+
+    Raises:
+        EvidenceError: it failed.
+    """
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise EvidenceError(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[-400:]}")
+
+
+def collect(nonce: bytes) -> dict[str, object]:
+    """Everything the verifier asks for, as one JSON-able object (`docs/image.md`, "Boot evidence").
+
+    Raises:
+        EvidenceError: the TPM refused.
+        OSError: a register or the log cannot be read.
+    """
+    quoted = quote(nonce)
+    public = quoted.pop("ak_public")
+    return {
+        "kind": "bulkhead-boot-evidence",
+        "version": 1,
+        "nonce": nonce.hex(),
+        "tpm_quote": {**quoted, "pcrs": registers()},
+        "ak_public": public,
+        "event_log": encode(EVENT_LOG.read_bytes()),
+        "command_line": Path("/proc/cmdline").read_text().strip(),
+        "os_release": Path("/etc/os-release").read_text(),
+    }
+
+
+def encode(data: bytes) -> str:
+    """Base64 as text."""
+    return base64.b64encode(data).decode()

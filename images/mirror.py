@@ -1,0 +1,63 @@
+"""Which Debian mirror to use: the one this machine already uses, if it is a Debian machine."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+RELEASE = "trixie"
+DEFAULT = "http://deb.debian.org/debian"
+DEFAULT_SECURITY = "http://deb.debian.org/debian-security"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A mirror of the Debian archive and of its security archive (URIs), and apt's proxy settings."""
+
+    archive: str = DEFAULT
+    security: str = DEFAULT_SECURITY
+    proxy: tuple[tuple[str, str], ...] = ()
+
+    def sources(self) -> str:
+        """deb822 sources of the image's release. The debug archive is left out: mirrors rarely carry it."""
+        entries = ((self.archive, f"{RELEASE} {RELEASE}-updates"), (self.security, f"{RELEASE}-security"))
+        return "\n".join(
+            f"Types: deb\nURIs: {uri}\nSuites: {suites}\nComponents: main contrib non-free non-free-firmware\n"
+            f"Signed-By: {KEYRING}\n"
+            for uri, suites in entries
+        )
+
+    def apt_configuration(self) -> str:
+        """The proxy settings as apt reads them; empty without a proxy."""
+        return "".join(f'{name} "{value}";\n' for name, value in self.proxy)
+
+
+def uris(text: str) -> Iterator[str]:
+    """The archive URIs in a sources file, deb822 or one-line."""
+    for line in text.splitlines():
+        if match := re.match(r"URIs:\s*(.+)", line, re.IGNORECASE):
+            yield from match[1].split()
+        elif match := re.match(r"deb\s+(?:\[[^\]]*\]\s+)?(\S+)", line):
+            yield match[1]
+
+
+def find(apt: Path = Path("/etc/apt")) -> Mirror:
+    """The mirror in this machine's apt configuration, else Debian's own."""
+    files = [apt / "sources.list", *sorted(apt.glob("sources.list.d/*.list")), *sorted(apt.glob("sources.list.d/*.sources"))]
+    found = [uri.rstrip("/") for file in files if file.is_file() for uri in uris(file.read_text())]
+    archive = next((uri for uri in found if uri.endswith("/debian")), DEFAULT)
+    security = next((uri for uri in found if uri.endswith("/debian-security")), DEFAULT_SECURITY)
+    return Mirror(archive, security, proxy())
+
+
+def proxy() -> tuple[tuple[str, str], ...]:
+    """apt's proxy settings on this machine as (name, value); empty when apt is not installed."""
+    try:
+        done = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ()
+    return tuple(re.findall(r'^(Acquire::https?::Proxy\S*) "([^"]+)";$', done.stdout, re.MULTILINE))

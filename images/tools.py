@@ -1,0 +1,121 @@
+"""The tools tree: a small Debian 13 with mkosi 25, made by debootstrap, entered through a private mount namespace.
+
+Debian 12's mkosi is 14 and cannot build what is needed here. Every mount is made inside a namespace of its own, so it
+is gone when the command ends, however it ends; nothing is ever mounted where another process could see it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from images.errors import ImageError
+from images.mirror import RELEASE, Mirror
+from images.workspace import CHECKOUT, Workspace
+
+PACKAGES = (
+    "apt bubblewrap ca-certificates cpio cryptsetup-bin debian-archive-keyring diffoscope-minimal dosfstools erofs-utils "
+    "fdisk kmod libtss2-tcti-device0t64 mkosi mtools openssl python3-cryptography python3-pefile sbsigntool systemd "
+    "systemd-boot systemd-boot-efi systemd-repart systemd-ukify uidmap xz-utils zstd"
+).split()
+COMPLETE = "complete"
+"""File in the tree that is written last: a tree without it was interrupted and is made again."""
+SOURCE, STATE = "/src", "/state"
+"""Where the checkout and the workspace are seen inside the tree."""
+
+ENTER = """
+set -eu
+tree=$1; source=$2; state=$3; shift 3
+mount --bind "$tree" "$tree"
+cd "$tree"
+mount -t proc proc proc
+mount --rbind /sys sys
+mount --rbind /dev dev
+mount -t tmpfs -o mode=1777 tmpfs tmp
+mount --bind "$source" src
+mount --bind "$state" state
+[ ! -e /etc/resolv.conf ] || { touch etc/resolv.conf; mount --bind /etc/resolv.conf etc/resolv.conf; }
+exec chroot . /usr/bin/env -i PATH=/usr/bin:/usr/sbin HOME=/root LANG=C.UTF-8 TZ=UTC "$@"
+"""
+
+
+def make(workspace: Workspace, mirror: Mirror) -> Path:
+    """Makes the tools tree unless it is there and complete; returns its path.
+
+    Raises:
+        ImageError: not root, debootstrap missing or failed.
+    """
+    tree = workspace.tools
+    wanted = " ".join(PACKAGES)
+    marker = tree / COMPLETE
+    if marker.is_file() and marker.read_text() == wanted:
+        return tree
+    if os.geteuid() != 0:
+        raise ImageError("making the tools tree needs root (debootstrap makes device nodes and owners): run it as root")
+    if shutil.which("debootstrap") is None:
+        raise ImageError("debootstrap is not installed: scripts/setup installs what images/apt-packages.txt lists")
+    if tree.exists():
+        shutil.rmtree(tree)
+    workspace.debs.mkdir(parents=True, exist_ok=True)
+    command = [
+        "debootstrap",
+        "--variant=minbase",
+        f"--cache-dir={workspace.debs}",
+        f"--include={','.join(PACKAGES)}",
+        RELEASE,
+        str(tree),
+        mirror.archive,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ImageError(f"debootstrap failed with {done.returncode}: {(done.stdout + done.stderr).strip()[-600:]}")
+    for name in (SOURCE, STATE):
+        (tree / name.lstrip("/")).mkdir(exist_ok=True)
+    marker.write_text(wanted)
+    return tree
+
+
+def inside(path: Path, workspace: Workspace) -> str:
+    """A path of the checkout or the workspace as it is seen inside the tree.
+
+    Raises:
+        ImageError: it lies in neither.
+    """
+    for base, seen in ((workspace.root, STATE), (CHECKOUT, SOURCE)):
+        if path.resolve().is_relative_to(base.resolve()):
+            return str(Path(seen) / path.resolve().relative_to(base.resolve()))
+    raise ImageError(f"{path} lies outside the checkout and {workspace.root}: tools cannot see it")
+
+
+def run(
+    workspace: Workspace, command: Sequence[str], *, environment: Mapping[str, str] | None = None, log: Path | None = None
+) -> str:
+    """Runs a command inside the tools tree; returns its standard output.
+
+    Args:
+        workspace: whose tools tree.
+        command: the program and its arguments, with paths as seen inside.
+        environment: added to an otherwise empty environment.
+        log: where both outputs are written instead of being returned.
+
+    Raises:
+        ImageError: it failed; the message ends with what it said last.
+    """
+    settings = [f"{name}={value}" for name, value in (environment or {}).items()]
+    entered = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", ENTER, "enter"]
+    entered += [str(workspace.tools), str(CHECKOUT), str(workspace.root), *settings, *command]
+    if log is None:
+        done = subprocess.run(entered, capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+    else:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("w") as file:
+            done = subprocess.run(entered, stdout=file, stderr=subprocess.STDOUT, text=True, check=False)
+        said = log.read_text()
+    if done.returncode != 0:
+        where = f" (whole log: {log})" if log else ""
+        raise ImageError(f"{command[0]} ended with {done.returncode} in the tools tree{where}: …{said.strip()[-1500:]}")
+    return done.stdout or ""
