@@ -20,6 +20,7 @@ from tenancy.fleet import Fleet
 from tenancy.tenant import DataSet, Tenant
 
 if TYPE_CHECKING:
+    from trainer.backends import Backends
     from trainer.ingest.seal import SealResult
     from trainer.ingest.spec import SealSpec
 
@@ -67,19 +68,37 @@ def seal_spec(document: Mapping[str, Any]) -> SealSpec:
         raise CommandError(_problems("seal", error)) from error
 
 
+def is_sealed(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, spec: SealSpec) -> bool:
+    """Whether this version of the data set has its manifest already. A sealed version is never replaced."""
+    from trainer.errors import TrainerError  # noqa: PLC0415
+    from trainer.formats.manifest import MANIFEST  # noqa: PLC0415
+
+    try:
+        backends = _data_owner(cloud, fleet, tenant, spec)
+        return bool(backends.open_store(f"{spec.url.rstrip('/')}/{spec.prefix}").exists(MANIFEST))
+    except TrainerError as error:
+        raise CommandError(str(error), Exit.FINDINGS) from error
+
+
+def _data_owner(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, spec: SealSpec) -> Backends:
+    """The tenant's services as its data owner, signed in, sees them from the tenant's own network."""
+    from trainer.backends import aws_backends  # noqa: PLC0415
+
+    network = cloud.network(tenant.id)
+    role = fleet.names(tenant).role("data-owner")
+    session = session_from(cloud.session(tenant.id, role, "sign-in", network))
+    return aws_backends(tenant.id, spec.ledger_url, session, network)
+
+
 def seal(
     cloud: LocalCloud, fleet: Fleet, tenant: Tenant, spec: SealSpec, progress: Callable[[int, int], None] | None
 ) -> SealResult:
     """Seals as the tenant's data owner, signed in, through the tenant's own network. Raises `CommandError`."""
     import trainer  # noqa: PLC0415
-    from trainer.backends import aws_backends  # noqa: PLC0415
     from trainer.errors import TrainerError  # noqa: PLC0415
 
-    network = cloud.network(tenant.id)
-    role = fleet.names(tenant).role("data-owner")
-    session = session_from(cloud.session(tenant.id, role, "sign-in", network))
     try:
-        return trainer.seal(spec, aws_backends(tenant.id, spec.ledger_url, session, network), progress)
+        return trainer.seal(spec, _data_owner(cloud, fleet, tenant, spec), progress)
     except TrainerError as error:
         raise CommandError(str(error), Exit.FINDINGS) from error
 

@@ -51,6 +51,8 @@ def restrict(readable: list[str], writable: list[str]) -> int:
     ruleset = kernel.syscall(_CREATE, ctypes.byref(rules), ctypes.c_size_t(size), ctypes.c_uint32(0))
     if ruleset < 0:
         raise TrainerError(Reason.SANDBOX, f"sandbox: Landlock: {os.strerror(ctypes.get_errno())}")
+    # Python finds a package by listing the folder above it. Folders of the worker's root hold nothing else.
+    _allow(ruleset, "/", READ_DIR)
     for path, rights in [(path, READ) for path in readable] + [(path, WRITE) for path in writable]:
         _allow(ruleset, path, rights & handled)
     if kernel.syscall(_RESTRICT, ctypes.c_int(ruleset), ctypes.c_uint32(0)) != 0:

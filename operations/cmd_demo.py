@@ -1,0 +1,136 @@
+"""`bulkhead demo`: two tenants on the local cloud, from tenant files to a report, in eight steps."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+
+from operations import checkov, training
+from operations import deploy as deployment
+from operations.attacks import run as attacks
+from operations.attacks.attempts import ATTEMPTS
+from operations.attacks.model import WHO, Outcome
+from operations.attacks.stage import set_up
+from operations.cmd_train import metrics, show
+from operations.errors import CommandError, Exit
+from operations.fleets import FleetFolder, open_fleet
+from operations.local import LocalCloud, running
+from operations.steps import Step, Steps
+from operations.workspace import Workspace, workspace
+
+if TYPE_CHECKING:
+    from tenancy.fleet import Fleet
+
+SOURCES = {("acme", "biopsies"): "breast-cancer", ("globex", "digits"): "digits"}
+"""Tenant and data set to the set of scikit-learn that stands in for the tenant's own files."""
+
+JOBS = (Path("jobs/acme-biopsies.yaml"), Path("jobs/globex-digits.yaml"))
+ATTACKER, VICTIM = "acme", "globex"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("demo")(demo)
+
+
+def demo(folder: FleetFolder = Path("tenants")) -> None:
+    """Provisions, seals, trains, attacks and scans on the local cloud. Can be run again: it then changes nothing."""
+    ws = workspace()
+    console = Console(stderr=True)
+    steps = Steps(8, console)
+    with steps.step("Start the local cloud") as step:
+        cloud = start(ws)
+        step.done(f"{cloud.endpoint}, a test double of AWS")
+    with steps.step("Validate the tenants, synthesise the stacks") as step:
+        fleet = open_fleet(folder)
+        place = deployment.site(ws, "local")
+        stacks = deployment.synthesise(place, fleet, fleet.tenants)
+        step.done(f"{len(fleet.tenants)} tenants, {len(stacks)} stacks")
+    with steps.step("Check the configuration with checkov") as step:
+        found = checkov.run(ws.synth / "stacks", checkov.read_exemptions())
+        checkov.gate(found)
+        step.done(f"{found.passed} checks passed, {len(found.excused)} excused with a reason")
+    with steps.step("Deploy with Terraform") as step:
+        changes = deployment.deploy(place, stacks, lambda name, what: step.doing(f"{name}: {what}"))
+        added = sum(change.add for change in changes.values())
+        step.done(f"{added} resources made" if any(change.any for change in changes.values()) else "no changes")
+    with steps.step("Seal the data sets") as step:
+        step.done(_seal(running(ws), fleet, step))
+    with steps.step("Train") as step:
+        step.done(_train(running(ws), fleet, step))
+    with steps.step(f"Attack {VICTIM} as {ATTACKER}") as step:
+        outcomes = _attack(ws, running(ws), fleet, step)
+        refused = sum(outcome.result == "refused" for outcome in outcomes)
+        step.done(f"{refused} of {len(outcomes)} attempts refused")
+    with steps.step("Scan the deployed state, write the report") as step:
+        step.done(_scan())
+    console.print()
+    console.print(attacks.table(outcomes))
+    console.print("[dim]" + "\n".join(f"{who}: {words}" for who, words in WHO.items()) + "[/dim]")
+    console.print()
+    if refused != len(outcomes):
+        msg = "an attempt was not refused: see the table above and .bulkhead/local/decisions.jsonl"
+        raise CommandError(msg, Exit.FINDINGS)
+    console.print("The cloud stays up until `bulkhead local down`. The report:")
+    typer.echo(ws.out / "report" / "index.html")
+
+
+def start(ws: Workspace) -> LocalCloud:
+    """The local cloud, started if it does not run."""
+    _bulkhead("local", "up")
+    return running(ws)
+
+
+def _bulkhead(*arguments: str, accept: tuple[int, ...] = (0,)) -> str:
+    """Runs another command of ours as its user would; its standard output."""
+    command = [sys.executable, "-m", "operations", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode not in accept:
+        msg = done.stderr.strip().removeprefix("bulkhead: ") or f"bulkhead {' '.join(arguments)}: {done.returncode}"
+        raise CommandError(msg, Exit.FINDINGS)
+    return done.stdout
+
+
+def _seal(cloud: LocalCloud, fleet: Fleet, step: Step) -> str:
+    said = []
+    for (tenant_id, data_set), name in SOURCES.items():
+        tenant = fleet.tenant(tenant_id)
+        document = training.seal_document(fleet, tenant, data_set, "v1", {"kind": "bundled", "name": name})
+        spec = training.seal_spec(document)
+        step.doing(f"{tenant_id}: {data_set}")
+        if training.is_sealed(cloud, fleet, tenant, spec):
+            said.append(f"{tenant_id} {data_set} v1 is sealed already")
+            continue
+        result = training.seal(cloud, fleet, tenant, spec, None)
+        said.append(f"{tenant_id} {result.rows:,} rows in {result.shards} shards")
+    return "; ".join(said)
+
+
+def _train(cloud: LocalCloud, fleet: Fleet, step: Step) -> str:
+    said = []
+    for path in JOBS:
+        job = training.read_job(path)
+        tenant = fleet.tenant(job["tenant"])
+        result = training.train(cloud, fleet, tenant, job, lambda name, values: show(step, name, values))
+        said.append(f"{tenant.id} {metrics(result)}")
+    return "; ".join(said)
+
+
+def _attack(ws: Workspace, cloud: LocalCloud, fleet: Fleet, step: Step) -> list[Outcome]:
+    decisions = ws.hidden / "local" / "decisions.jsonl"
+    with set_up(cloud, fleet, fleet.tenant(ATTACKER), fleet.tenant(VICTIM)) as stage:
+        outcomes = attacks.run(stage, ATTEMPTS, decisions, lambda attempt: step.doing(attempt.title))
+    (ws.out / "attacks.json").write_text(json.dumps(attacks.as_json(outcomes), indent=1), encoding="utf-8")
+    return outcomes
+
+
+def _scan() -> str:
+    """Scans; findings and what could not be read are for the report to show, and end no demonstration."""
+    summary: dict[str, Any] = json.loads(_bulkhead("scan", "--json", accept=(0, 1, 3)))["summary"]
+    return ", ".join(f"{summary.get(key, 0)} {key}" for key in ("pass", "fail", "waived", "indeterminate"))
