@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from localcloud import accounts, patches
-from localcloud.boundary import AccountBoundary
 from localcloud.credentials import Credentials
 from localcloud.decisions import DecisionLog
+from localcloud.evaluation import Evaluator
 from localcloud.gateway import Gateway
 from localcloud.networks import Networks
 from localcloud.places import Places
@@ -52,7 +52,7 @@ def build(places: Places, management_email: str) -> Cloud:
     state = State(places, credentials)
     state.load()
     management = accounts.ensure_management(management_email)
-    gateway = Gateway(AccountBoundary(), credentials, DecisionLog(places.decisions), Networks(), lambda _touched: None)
+    gateway = Gateway(Evaluator(), credentials, DecisionLog(places.decisions), Networks(), lambda _touched: None)
     cloud = Cloud(gateway, management, state)
     gateway.changed = cloud.changed
     state.save(frozenset({management}))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
-from typing import Any
 
 from localcloud.backend import Response
 from localcloud.credentials import Credentials
+from localcloud.deployed.identities import plain_tags
 from localcloud.identity import Caller, Kind, Session
 from localcloud.operation import Operation
 
@@ -76,8 +76,7 @@ def _role_tags(account: str, name: str) -> dict[str, str]:
 
     for role in iam_backends[account]["aws"].roles.values():
         if role.name == name:
-            tags: Any = role.tags
-            return {str(tag["Key"]): str(tag["Value"]) for tag in tags.values()} if tags else {}
+            return plain_tags(role.tags)
     return {}
 
 
