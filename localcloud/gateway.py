@@ -66,6 +66,8 @@ class Gateway:
             service: Service | None = None
             try:
                 signature = sigv4.parse(message)
+                if signature is None:
+                    _only_s3_may_be_unsigned(message)
                 service = service_of(signature.service if signature else "s3", message)
                 return self._answer(message, signature, service)
             except ApiError as error:
@@ -77,7 +79,6 @@ class Gateway:
     def _answer(self, message: Message, signature: sigv4.Signature | None, service: Service) -> Response:
         now = self.clock()
         if signature is None:
-            _only_s3_may_be_unsigned(message)
             caller = ANONYMOUS
         else:
             caller, secret = self.credentials.resolve(signature, now)
