@@ -8,6 +8,18 @@ from typing import Protocol
 
 from localcloud.identity import Caller
 
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A VPC endpoint as deployed; `policy` is its JSON text."""
+
+    id: str
+    vpc: str
+    account: str
+    service_name: str
+    policy: str
+
+
 ContextValue = str | tuple[str, ...]
 
 
@@ -20,12 +32,14 @@ class Access:
         resource: the resource's ARN, or `*` where the action has no resource type.
         account: the account that owns the resource.
         context: condition keys of this access only (the request's own are in `Request.context`).
+        via: the service that asks in the caller's name (forward access session), or empty.
     """
 
     action: str
     resource: str
     account: str
     context: Mapping[str, ContextValue] = field(default_factory=dict)
+    via: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,14 +51,14 @@ class Request:
         region: the region of the credential scope.
         accesses: every one of them must be allowed.
         context: condition keys that hold for all of them.
-        endpoint: the id of the VPC endpoint the request came through, or None.
+        endpoint: the VPC endpoint that the request came through, or None.
     """
 
     caller: Caller
     region: str
     accesses: tuple[Access, ...]
     context: Mapping[str, ContextValue] = field(default_factory=dict)
-    endpoint: str | None = None
+    endpoint: Endpoint | None = None
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from localcloud import accounts, patches
-from localcloud.boundary import AccountBoundary
 from localcloud.credentials import Credentials
 from localcloud.decisions import DecisionLog
+from localcloud.evaluation import Evaluator
 from localcloud.gateway import Gateway
 from localcloud.issuing import Issuer
 from localcloud.networks import Networks
@@ -53,7 +53,7 @@ def build(places: Places, management_email: str) -> Cloud:
     state = State(places, credentials)
     state.load()
     management = accounts.ensure_management(management_email)
-    gateway = Gateway(AccountBoundary(), credentials, DecisionLog(places.decisions), Networks(), lambda _touched: None)
+    gateway = Gateway(Evaluator(), credentials, DecisionLog(places.decisions), Networks(), lambda _touched: None)
     gateway.issuer = Issuer(places.token, credentials, management)
     cloud = Cloud(gateway, management, state)
     gateway.changed = cloud.changed

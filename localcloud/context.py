@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from localcloud.access import ContextValue
+from localcloud.access import ContextValue, Endpoint
 from localcloud.identity import Caller, Kind
 from localcloud.message import Door, Message
-from localcloud.networks import Endpoint
 from localcloud.sigv4 import AuthType, Signature
 
 

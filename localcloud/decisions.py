@@ -26,6 +26,6 @@ class DecisionLog:
             "resource": access.resource,
             "decision": "allowed" if decision.allowed else "denied",
             "decidedBy": decision.decided_by,
-            "endpoint": request.endpoint,
+            "endpoint": request.endpoint.id if request.endpoint else None,
         }
         self._file.write(json.dumps(line) + "\n")

@@ -19,7 +19,7 @@ from localcloud.identity import ANONYMOUS, Caller, Kind
 from localcloud.message import Message
 from localcloud.networks import Networks
 from localcloud.operation import Operation, resolve
-from localcloud.resources import s3
+from localcloud.resources import s3, s3_context, s3_kms
 from localcloud.s3_operation import S3Request
 from localcloud.services import Service, service_of
 
@@ -71,6 +71,8 @@ class Gateway:
             service: Service | None = None
             try:
                 signature = sigv4.parse(message)
+                if signature is None:
+                    _only_s3_may_be_unsigned(message)
                 service = service_of(signature.service if signature else "s3", message)
                 return self._answer(message, signature, service)
             except ApiError as error:
@@ -82,7 +84,6 @@ class Gateway:
     def _answer(self, message: Message, signature: sigv4.Signature | None, service: Service) -> Response:
         now = self.clock()
         if signature is None:
-            _only_s3_may_be_unsigned(message)
             caller = ANONYMOUS
         else:
             caller, secret = self.credentials.resolve(signature, now)
@@ -94,12 +95,13 @@ class Gateway:
         if service.model == "s3":
             message = s3_operation.path_style(message)
             wanted = s3_operation.parse(message)
-            needed = s3.accesses(wanted, message, caller)
-            self._authorise(Request(caller, region, needed, context, endpoint.id if endpoint else None), now)
+            needed = s3.accesses(wanted, message, caller) + s3_kms.accesses(wanted, message, caller, region)
+            context |= s3_context.context(wanted, message, now)
+            self._authorise(Request(caller, region, needed, context, endpoint), now)
             return self._dispatch_s3(message, service, wanted, needed)
         operation = resolve(service, message, backend.environ_of(message, None))
         needed = classify.accesses(operation, caller, region)
-        self._authorise(Request(caller, region, needed, context, endpoint.id if endpoint else None), now)
+        self._authorise(Request(caller, region, needed, context, endpoint), now)
         return self._dispatch(message, service, operation, needed, caller)
 
     def _authorise(self, request: Request, now: datetime) -> None:
@@ -113,7 +115,8 @@ class Gateway:
         self, message: Message, service: Service, wanted: S3Request, needed: tuple[Access, ...]
     ) -> Response:
         account = needed[0].account
-        response = backend.call(service.backend, backend.environ_of(_plain(message), account, "s3.amazonaws.com"))
+        message = s3_kms.with_default(wanted, _plain(message))
+        response = backend.call(service.backend, backend.environ_of(message, account, "s3.amazonaws.com"))
         if wanted.method not in {"GET", "HEAD"}:
             self.changed(frozenset(access.account for access in needed))
         return response

@@ -20,9 +20,9 @@ from compliance.reason.iam import authorise, parse_question
 from localcloud import accounts
 from localcloud.backend import Response
 from localcloud.credentials import Credentials
+from localcloud.deployed.tags import plain_tags
 from localcloud.identity import Kind, Session
 from localcloud.message import Message
-from localcloud.sessions import tags_of
 from tenancy.accounts import ACCOUNT_ID
 
 PATH = "/_bulkhead/sessions"
@@ -73,7 +73,7 @@ class Issuer:
             return _reply(400, {"error": f"as = {how}: there are instance and sign-in"})
         if not _trusted(json.loads(role.assume_role_policy_document), role.arn, number, caller):
             return _reply(403, {"error": f"the trust policy of {role.arn} does not let {how} in"})
-        session = _session(number, role_name, _name(how), now, tags_of(role))
+        session = _session(number, role_name, _name(how), now, plain_tags(role.tags))
         self._credentials.remember(session)
         return _reply(
             200,

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from localcloud.access import Endpoint
 from localcloud.errors import ApiError
 from localcloud.message import Door, Listener
 from localcloud.services import Service
 
 # Signing names whose endpoint service has another last part.
 _ENDPOINT_NAMES = {"cloudwatch": ("monitoring",), "ecr": ("ecr.api",), "s3": ("s3",), "states": ("states",)}
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """A VPC endpoint as deployed; `policy` is its JSON text."""
-
-    id: str
-    vpc: str
-    account: str
-    service_name: str
-    policy: str
 
 
 class Networks:

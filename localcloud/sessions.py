@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
-from typing import Any
 
 from localcloud.backend import Response
 from localcloud.credentials import Credentials
+from localcloud.deployed.identities import plain_tags
 from localcloud.identity import Caller, Kind, Session
 from localcloud.operation import Operation
 
@@ -76,14 +76,8 @@ def _role_tags(account: str, name: str) -> dict[str, str]:
 
     for role in iam_backends[account]["aws"].roles.values():
         if role.name == name:
-            return tags_of(role)
+            return plain_tags(role.tags)
     return {}
-
-
-def tags_of(role: Any) -> dict[str, str]:
-    """A role's tags. moto keeps them as it got them: by key, or as the request's own list."""
-    held: Any = role.tags or ()
-    return {str(tag["Key"]): str(tag.get("Value", "")) for tag in (held.values() if isinstance(held, dict) else held)}
 
 
 def _time(text: str) -> datetime:

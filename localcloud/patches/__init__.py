@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 
 
-def apply() -> list[str]:
-    """Apply every patch of this package once; the names of those applied."""
+@functools.cache
+def apply() -> tuple[str, ...]:
+    """Apply every patch of this package, once per process; the names of those applied."""
     applied = []
     for module in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.name):
         importlib.import_module(f"{__name__}.{module.name}").apply()
         applied.append(module.name)
-    return applied
+    return tuple(applied)

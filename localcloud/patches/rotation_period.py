@@ -1,7 +1,7 @@
 """A key's rotation period is kept and told.
 
-moto drops `RotationPeriodInDays`; AWS keeps 90 to 2,560 days, 365 unless told otherwise, and answers with the period and
-the next date.
+moto drops `RotationPeriodInDays`; AWS keeps 90 to 2,560 days, 365 unless told otherwise, and answers with the
+period and the next date.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ def context(operation: Operation, caller: Caller, arn: str) -> dict[str, Context
     if operation.name == "CreateKey":
         found.update(_new_key(params))
     elif arn:
-        found.update(_existing_key(arn))
+        found.update(existing_key(arn))
     for name in ("KeyId", "TargetKeyId"):
         identifier = operation.text(name)
         if "alias/" in identifier:
@@ -197,7 +197,8 @@ def _new_key(params: Mapping[str, Any]) -> dict[str, ContextValue]:
     }
 
 
-def _existing_key(arn: str) -> dict[str, ContextValue]:
+def existing_key(arn: str) -> dict[str, ContextValue]:
+    """The condition keys that follow from the key itself; none for a key that is not there."""
     key = find_key(arn)
     if key is None:
         return {}

@@ -114,7 +114,7 @@ def _bucket_accesses(request: S3Request, message: Message, owner: str) -> tuple[
 def _delete_keys(request: S3Request, message: Message, owner: str) -> tuple[Access, ...]:
     found = []
     bypass = message.header("x-amz-bypass-governance-retention").lower() == "true"
-    for item in _parse_xml(message.body).iter():
+    for item in parse_xml(message.body).iter():
         if item.tag.rpartition("}")[2] != "Object":
             continue
         fields = {child.tag.rpartition("}")[2]: child.text or "" for child in item}
@@ -195,7 +195,12 @@ def _choose(tables: Mapping[str, Mapping[str, str]], request: S3Request) -> str:
     return name
 
 
-def _parse_xml(body: bytes) -> Element:
+def parse_xml(body: bytes) -> Element:
+    """The root element of a request's document.
+
+    Raises:
+        ApiError: it is not well-formed, or declares entities.
+    """
     malformed = ApiError("MalformedXML", "The XML you provided was not well-formed.", 400)
     if b"<!" in body:
         raise malformed
