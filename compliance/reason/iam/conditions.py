@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from compliance.errors import ComplianceError
 from compliance.reason.iam.context import Context, Unknown, Value, text_of
-from compliance.reason.iam.globs import Piece, arn_pieces, disjoint, is_arn
+from compliance.reason.iam.globs import Piece, arn_pieces, disjoint, is_arn, plain_text, within
 from compliance.reason.iam.operators import OPERATORS, Operator
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, agree, both, certain, either, negate
 from compliance.reason.iam.variables import Resolved, Template, parse_template, resolve
@@ -171,7 +171,7 @@ def _held_by_unknown(condition: Condition, operator: Operator, value: Unknown, c
             continue
         if operator.family in ("string", "like", "arn"):
             pieces = resolved.pieces if operator.family != "string" else _literal(resolved)
-            if disjoint(pattern, pieces):
+            if disjoint(pattern, pieces) or _excluded(value, operator, pieces):
                 continue
             if operator.family == "like" and resolved.exact and pieces == (("glob", "*"),):
                 matched = TRUE
@@ -183,6 +183,12 @@ def _held_by_unknown(condition: Condition, operator: Operator, value: Unknown, c
     if operator.family == "arn" and operator.negated and not is_arn(value.pattern):
         return UNKNOWN
     return negate(matched) if operator.negated else matched
+
+
+def _excluded(value: Unknown, operator: Operator, pieces: tuple[Piece, ...]) -> bool:
+    if operator.family == "arn" and all(kind == "glob" for kind, _ in pieces):
+        pieces = arn_pieces(plain_text(pieces))
+    return any(within(pieces, pattern) for pattern in value.excluding)
 
 
 def _literal(resolved: Resolved) -> tuple[Piece, ...]:

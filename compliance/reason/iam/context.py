@@ -20,10 +20,12 @@ class Unknown:
     Attributes:
         may_be_absent: whether the key may be missing from the request altogether.
         pattern: a glob (`*`, `?`) that every possible value matches.
+        excluding: globs that no possible value matches.
     """
 
     may_be_absent: bool = True
     pattern: str = "*"
+    excluding: tuple[str, ...] = ()
 
 
 Value = tuple[str, ...] | Unknown

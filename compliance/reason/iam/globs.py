@@ -129,6 +129,32 @@ def disjoint(left: tuple[Piece, ...], right: tuple[Piece, ...]) -> bool:
     return True
 
 
+def within(inner: tuple[Piece, ...], outer: str) -> bool:
+    """Whether certainly every string that the inner pattern matches also matches the outer one.
+
+    The inner pattern's wildcards are read as characters, which only a wildcard of the outer one matches. In the first
+    five parts of an ARN they must not reach beyond their part for that to hold.
+    """
+    text = plain_text(inner)
+    if is_arn(outer):
+        before = text.split(":", _PARTS_BEFORE_RESOURCE)[:_PARTS_BEFORE_RESOURCE]
+        if any(kind == "glob" and "*" in part for kind, _ in inner for part in before):
+            return False
+    return (
+        re.fullmatch(
+            _by_part((("glob", outer),), reach_beyond=False) if is_arn(outer) else _anywhere((("glob", outer),)),
+            text,
+            re.DOTALL,
+        )
+        is not None
+    )
+
+
+def plain_text(pieces: Sequence[Piece]) -> str:
+    """The text of pieces, wildcards included."""
+    return "".join(text for _, text in pieces)
+
+
 def arn_pieces(pattern: str) -> tuple[Piece, ...]:
     """The pieces of an ARN pattern whose wildcards stay within the first five parts; other text is a plain glob."""
     if not is_arn(pattern):

@@ -20,7 +20,16 @@ from compliance.reason.iam.globs import disjoint
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, either
 
 PrincipalKind = Literal[
-    "user", "role", "session", "federated-user", "root", "any-of-account", "service", "federated", "anonymous"
+    "user",
+    "role",
+    "session",
+    "federated-user",
+    "root",
+    "any-of-account",
+    "anyone-else",
+    "service",
+    "federated",
+    "anonymous",
 ]
 
 _ACCOUNT: Final = re.compile(r"\d{12}")
@@ -41,7 +50,8 @@ class Principal:
         unique_id: `AIDA…` of a user or `AROA…` of a role, if known.
         canonical_id: the canonical user id of the caller's account, if known.
 
-    `any-of-account` is the symbolic caller: some user, role or session of the account, whose ARN is not known.
+    Two kinds are symbolic: `any-of-account` is some user, role or session of the account, `anyone-else` one of any
+    account that is not in `besides`.
     """
 
     kind: PrincipalKind
@@ -51,6 +61,7 @@ class Principal:
     session: str = ""
     unique_id: str = ""
     canonical_id: str = ""
+    besides: tuple[str, ...] = ()
 
     @property
     def in_aws(self) -> bool:
@@ -201,6 +212,8 @@ def _names_in_aws(element: PrincipalElement, caller: Principal, context: Context
     named = element.named
     if named is None:
         return _names_by_id(element.text, caller, context) if _UNIQUE_ID.fullmatch(element.text) else NOBODY
+    if caller.kind == "anyone-else":
+        return NOBODY if named.account in caller.besides else Named(UNKNOWN, UNKNOWN, UNKNOWN)
     if named.account != caller.account:
         return NOBODY
     if named.kind == "root":

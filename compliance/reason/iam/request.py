@@ -37,6 +37,7 @@ class Request:
         resource: the ARN, or `*` for an operation without a resource.
         resource_account: 12 digits; the caller's own account for `*`.
         context: condition keys, completed by what follows from caller and resource.
+        open_resource: whether `*` in the resource stands for anything (symbolic requests only).
     """
 
     action: str
@@ -44,6 +45,7 @@ class Request:
     resource_account: str
     principal: Principal
     context: Context = field(compare=False)
+    open_resource: bool = False
 
     @property
     def service(self) -> str:
@@ -269,6 +271,8 @@ def derived_keys(request: Request) -> dict[str, Value]:
     keys: dict[str, Value] = {}
     if caller.kind in _TYPES:
         keys["aws:principaltype"] = (_TYPES[caller.kind],)
+    if caller.kind == "anyone-else":
+        return keys | _keys_of_anyone(request)
     if caller.in_aws:
         keys["aws:principalaccount"] = (caller.account,)
         keys["aws:principalarn"] = (caller.role_arn,)
@@ -286,6 +290,23 @@ def derived_keys(request: Request) -> dict[str, Value]:
             keys["s3:resourceaccount"] = (request.resource_account,)
     if request.service == "kms" and caller.in_aws:
         keys["kms:calleraccount"] = (caller.account,)
+    return keys
+
+
+def _keys_of_anyone(request: Request) -> dict[str, Value]:
+    """What is certain of a caller of any account but some."""
+    besides = request.principal.besides
+    keys: dict[str, Value] = {
+        "aws:principalaccount": Unknown(False, "*", besides),
+        "aws:principalarn": Unknown(False, "arn:*:*::*:*", tuple(f"arn:*:*::{account}:*" for account in besides)),
+        "aws:principalisawsservice": ("false",),
+        "aws:principaltype": Unknown(False),
+        "aws:resourceaccount": (request.resource_account,),
+    }
+    if request.service == "s3":
+        keys["s3:resourceaccount"] = (request.resource_account,)
+    if request.service == "kms":
+        keys["kms:calleraccount"] = keys["aws:principalaccount"]
     return keys
 
 

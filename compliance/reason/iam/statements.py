@@ -113,6 +113,8 @@ def _covers(template: Template, request: Request) -> Truth:
     if template.text == "*":
         return TRUE
     constant = template.constant
+    if request.open_resource:
+        return _covers_open(template, request)
     if constant is not None:
         return TRUE if resource_regex(constant).fullmatch(request.resource) is not None else FALSE
     resolved = resolve(template, request.context)
@@ -121,3 +123,13 @@ def _covers(template: Template, request: Request) -> Truth:
     if resolved.exact:
         return TRUE if resource_regex(resolved.pieces).fullmatch(request.resource) is not None else FALSE
     return FALSE if disjoint((("literal", request.resource),), resolved.pieces) else UNKNOWN
+
+
+def _covers_open(template: Template, request: Request) -> Truth:
+    """For a resource that is itself a pattern: TRUE if the template covers all of it, FALSE if nothing of it."""
+    resolved = resolve(template, request.context)
+    if resolved.null or disjoint((("glob", request.resource),), resolved.pieces):
+        return FALSE
+    if resolved.exact and resource_regex(resolved.pieces).fullmatch(request.resource) is not None:
+        return TRUE
+    return UNKNOWN

@@ -8,16 +8,17 @@ found, that the concrete evaluator allows. If none is found within the bound, th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from compliance.reason.iam.context import ABSENT, ANYTHING, Context, Unknown, Value
 from compliance.reason.iam.decide import Decision, authorise
+from compliance.reason.iam.globs import string_regex
 from compliance.reason.iam.policy import Policy
 from compliance.reason.iam.principals import Principal, PrincipalElement
 from compliance.reason.iam.request import Documents, Request, derived_keys
-from compliance.reason.iam.vocabulary import candidates, keys_of
+from compliance.reason.iam.vocabulary import candidates, grant_keys, instances_of_resource, keys_of, named_by_conditions
 
 _BOUND: Final = 3000
 """Evaluations spent on the search for a witness."""
@@ -50,10 +51,13 @@ class Possibility:
 
 
 def open_request(
-    action: str, resource: str, account: str, principal: Principal, known: dict[str, Value] | None = None
+    action: str, resource: str, account: str, principal: Principal, known: Mapping[str, Value] | None = None
 ) -> Request:
-    """A request of which only caller, action, resource and the `known` keys are fixed."""
-    bare = Request(action, resource, account, principal, Context(known or {}, ANYTHING))
+    """A request of which only caller, action, resource and the `known` keys are fixed.
+
+    A `*` in the resource stands for anything: `arn:aws:s3:::bucket/*` is some object of the bucket.
+    """
+    bare = Request(action, resource, account, principal, Context(known or {}, ANYTHING), "*" in resource[1:])
     derived = derived_keys(bare)
     if principal.kind == "session":
         # The path of the role is not in the session's ARN.
@@ -75,10 +79,12 @@ def possible(request: Request, documents: Documents, bound: int = _BOUND) -> Pos
     given = frozenset(key for key, value in request.context.items() if not isinstance(value, Unknown))
     search = _Search(documents, bound, given)
     for caller in _callers(request, documents):
-        witness = search.complete(_settle_caller(request, caller))
-        if witness is not None:
-            smallest = search.shrink(witness)
-            return Possibility("possible", authorise(smallest, documents), smallest)
+        settled = _settle_caller(request, caller)
+        for resource in instances_of_resource(settled, policies_of(documents)):
+            witness = search.complete(replace(settled, resource=resource, open_resource=False))
+            if witness is not None:
+                smallest = search.shrink(witness)
+                return Possibility("possible", authorise(smallest, documents), smallest)
     why = "no completion was found that the concrete evaluator allows"
     if search.spent >= bound:
         why = f"the search for a witness stopped after {bound} evaluations"
@@ -102,6 +108,8 @@ def policies_of(documents: Documents) -> Iterator[Policy]:
 def _callers(request: Request, documents: Documents) -> list[Principal]:
     """The callers to try: the given one, or, for any caller of an account, those that the policies name."""
     caller = request.principal
+    if caller.kind == "anyone-else":
+        return []
     if caller.kind != "any-of-account":
         return [caller]
     account = caller.account
@@ -119,8 +127,11 @@ def _callers(request: Request, documents: Documents) -> list[Principal]:
             found.append(replace(found[0], unique_id=element.text))
         elif element.type == "CanonicalUser":
             found.append(replace(found[0], canonical_id=element.text))
+    found += named_by_conditions(policies_of(documents), request)
     found.append(Principal("root", f"arn:aws:iam::{account}:root", account, "root"))
-    return list(dict.fromkeys(found))
+    own = request.context.get("aws:principalarn")
+    barred = [string_regex((("glob", p),)) for p in own.excluding] if isinstance(own, Unknown) else []
+    return [each for each in dict.fromkeys(found) if not any(bar.fullmatch(each.role_arn) for bar in barred)]
 
 
 def _settle_caller(request: Request, caller: Principal) -> Request:
@@ -145,11 +156,14 @@ class _Search:
         self.bound = bound
         self.given = given
         self.spent = 0
+        self.written: dict[str, str] = {}
 
     def complete(self, request: Request) -> Request | None:
         """A complete request that is allowed."""
         policies = list(policies_of(self.documents))
-        keys = [key for key in keys_of(policies, request.action) if isinstance(request.context.get(key), Unknown)]
+        written = grant_keys(self.documents.grants) | {key: key for key in keys_of(policies, request.action)}
+        self.written = written
+        keys = [key for key in written if isinstance(request.context.get(key), Unknown)]
         return self._assign(request, keys, 0)
 
     def _decide(self, request: Request) -> str:
@@ -168,8 +182,8 @@ class _Search:
         key = keys[depth]
         unknown = request.context.get(key)
         assert isinstance(unknown, Unknown)
-        for value in candidates(policies_of(self.documents), request, key, unknown):
-            found = self._assign(_with(request, key, value), keys, depth + 1)
+        for value in candidates(policies_of(self.documents), self.documents.grants, request, key, unknown):
+            found = self._assign(_with(request, key, value, self.written.get(key, key)), keys, depth + 1)
             if found is not None:
                 return found
         return None
@@ -180,15 +194,15 @@ class _Search:
         for key, value in list(witness.context.items()):
             if key in fixed or key in self.given or value == ABSENT:
                 continue
-            smaller = _with(witness, key, ABSENT)
+            smaller = _with(witness, key, ABSENT, witness.context.names[key])
             if self._decide(smaller) == "allowed":
                 witness = smaller
         return witness
 
 
-def _with(request: Request, key: str, value: Value) -> Request:
+def _with(request: Request, key: str, value: Value, written: str) -> Request:
     values = {request.context.names[name]: old for name, old in request.context.items() if name != key}
-    values[request.context.names.get(key, key)] = value
+    values[written] = value
     return replace(request, context=Context(values, ANYTHING if request.context.open_world else ABSENT))
 
 

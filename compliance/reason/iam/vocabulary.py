@@ -7,15 +7,19 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Final
 
+from compliance.errors import ComplianceError
 from compliance.reason.iam.conditions import Condition
 from compliance.reason.iam.context import ABSENT, Unknown, Value
-from compliance.reason.iam.globs import string_regex
+from compliance.reason.iam.globs import plain_text, resource_regex, string_regex
+from compliance.reason.iam.grants import Grant
 from compliance.reason.iam.operators import parse_date
 from compliance.reason.iam.policy import Policy, Statement
+from compliance.reason.iam.principals import Principal, parse_arn_principal
 from compliance.reason.iam.request import Request
 from compliance.reason.iam.variables import Template, resolve
 
 _FRESH: Final = "other"
+_CONTEXT: Final = "kms:EncryptionContext:"
 
 
 def _relevant(policies: Iterable[Policy], action: str) -> Iterator[Statement]:
@@ -39,9 +43,58 @@ def keys_of(policies: Iterable[Policy], action: str) -> list[str]:
     return list(variables | keys)
 
 
-def candidates(policies: Iterable[Policy], request: Request, key: str, unknown: Unknown) -> list[Value]:
+def instances_of_resource(request: Request, policies: Iterable[Policy]) -> list[str]:
+    """Resources to try for one that is a pattern: what the policies speak of, then any other."""
+    if not request.open_resource:
+        return [request.resource]
+    whole = resource_regex((("glob", request.resource),))
+    found: dict[str, None] = {_instance(request.resource): None}
+    for statement in _relevant(policies, request.action):
+        for template in statement.resources or ():
+            text = _instance(plain_text(resolve(template, request.context).pieces))
+            if whole.fullmatch(text) is not None:
+                found[text] = None
+    return list(found)
+
+
+def grant_keys(grants: Iterable[Grant]) -> dict[str, str]:
+    """The keys of the encryption contexts that grants ask for, as written, by their lower-case form."""
+    names = (name for grant in grants for name, _ in (*(grant.equals or ()), *(grant.subset or ())))
+    return {f"{_CONTEXT}{name}".lower(): f"{_CONTEXT}{name}" for name in names}
+
+
+def named_by_conditions(policies: Iterable[Policy], request: Request) -> list[Principal]:
+    """Callers of the request's account whose ARN a condition on `aws:PrincipalArn` asks for."""
+    account = request.principal.account
+    found: list[Principal] = []
+    for statement in _relevant(policies, request.action):
+        for condition in statement.conditions:
+            if condition.key != "aws:principalarn":
+                continue
+            for template in condition.values:
+                parts = _instance(template.text).split(":", 5)
+                if len(parts) == 6 and parts[4] in (account, "any"):
+                    arn = f"arn:aws:{parts[2]}::{account}:{parts[5]}"
+                    found += _principal(arn)
+    return found
+
+
+def _principal(arn: str) -> list[Principal]:
+    try:
+        return [parse_arn_principal(arn, arn)]
+    except ComplianceError:
+        return []
+
+
+def candidates(
+    policies: Iterable[Policy], grants: Iterable[Grant], request: Request, key: str, unknown: Unknown
+) -> list[Value]:
     """Values to try for a key, absent first; each fits what is known of it."""
     texts: dict[str, None] = {}
+    for grant in grants:
+        for name, value in (*(grant.equals or ()), *(grant.subset or ())):
+            if f"{_CONTEXT}{name}".lower() == key:
+                texts[value] = None
     several: list[Value] = []
     for statement in _relevant(policies, request.action):
         for condition in statement.conditions:
@@ -55,7 +108,10 @@ def candidates(policies: Iterable[Policy], request: Request, key: str, unknown: 
     texts[_instance(unknown.pattern) if unknown.pattern != "*" else _FRESH] = None
     fits = string_regex((("glob", unknown.pattern),))
     values: list[Value] = [ABSENT] if unknown.may_be_absent else []
-    values += [(text,) for text in texts if fits.fullmatch(text) is not None]
+    barred = [string_regex((("glob", pattern),)) for pattern in unknown.excluding]
+    values += [
+        (text,) for text in texts if fits.fullmatch(text) is not None and not any(bar.fullmatch(text) for bar in barred)
+    ]
     return values + several
 
 

@@ -1,0 +1,99 @@
+"""The estate that a bundle of facts describes.
+
+Each API is read by one function of `READERS`; a call that failed becomes a gap on the paths that need its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from compliance.estate.build import Builder
+from compliance.estate.data_facts import DATA
+from compliance.estate.identity_facts import IDENTITY
+from compliance.estate.index import Index
+from compliance.estate.model import PATHS, Estate, Path
+from compliance.estate.organisation_facts import ORGANISATION
+from compliance.estate.owners import owners_of
+from compliance.estate.sharing_facts import SHARING
+from compliance.facts.fact import Fact
+from compliance.facts.scope import Scope
+
+READERS: tuple[Callable[[Index, Builder], None], ...] = (*ORGANISATION, *IDENTITY, *DATA, *SHARING)
+
+_NEEDED_BY: dict[str, tuple[Path, ...]] = {
+    "s3": ("data",),
+    "s3control": ("data",),
+    "kms": ("key",),
+    "secretsmanager": ("data",),
+    "sqs": ("data",),
+    "sns": ("data",),
+    "dynamodb": ("data",),
+    "lambda": ("role",),
+    "ecr": ("image",),
+    "logs": ("log",),
+    "events": ("log",),
+    "cloudtrail": ("log",),
+    "ssm": ("role",),
+    "ram": PATHS,
+    "iam": ("role",),
+    "sts": PATHS,
+}
+_ABOUT_ISOLATION = {
+    "s3": {
+        "ListBuckets", "GetBucketPolicy", "GetBucketAcl", "GetBucketOwnershipControls", "GetPublicAccessBlock",
+        "GetBucketReplication", "GetBucketLogging", "GetBucketNotificationConfiguration",
+        "ListBucketInventoryConfigurations",
+    },
+    "s3control": {"GetPublicAccessBlock", "ListAccessPoints", "GetAccessPoint", "GetAccessPointPolicy"},
+    "kms": {"ListKeys", "GetKeyPolicy", "ListGrants"},
+    "iam": {"GetAccountAuthorizationDetails"},
+    "logs": {"DescribeLogGroups", "DescribeResourcePolicies", "DescribeDestinations", "DescribeSubscriptionFilters"},
+    "cloudtrail": {"DescribeTrails"},
+    "events": {"ListEventBuses", "DescribeEventBus", "ListRules", "ListTargetsByRule"},
+    "ssm": {"ListDocuments", "DescribeDocumentPermission"},
+}  # fmt: skip
+_IMAGES = {"DescribeImages", "DescribeImageAttribute"}
+_SNAPSHOTS = {"DescribeSnapshots", "DescribeSnapshotAttribute", "DescribeVolumes"}
+_NO_NETWORK = {
+    "DescribeKeyPairs", "DescribeHosts", "GetEbsEncryptionByDefault", "GetEbsDefaultKmsKeyId", "DescribeInstances",
+    "GetSerialConsoleAccessStatus", "GetInstanceMetadataDefaults", "DescribeLaunchTemplates", "DescribeFlowLogs",
+    "DescribeLaunchTemplateVersions", "GetSnapshotBlockPublicAccessState", "GetImageBlockPublicAccessState",
+    "DescribeSecurityGroupRules", "DescribeDhcpOptions",
+}  # fmt: skip
+
+
+def estate_of_facts(facts: Iterable[Fact], scope: Scope) -> Estate:
+    """The estate of a scope's accounts."""
+    index = Index(facts)
+    builder = Builder(owners_of(scope), "live")
+    for fact in index.unread:
+        paths = paths_that_need(fact.api)
+        if fact.api == "sts:AssumeRole" and fact.account in index.accounts:
+            continue
+        if paths:
+            why = fact.error["code"] if fact.error else str(fact.status)
+            builder.gap(fact.account, paths, f"{fact.api} {_subject(fact)}".strip(), why)
+    for account in builder.owners.by_account:
+        if account not in index.accounts:
+            builder.gap(account, PATHS, "account", "no fact of this account was collected")
+    for read in READERS:
+        read(index, builder)
+    return builder.finish()
+
+
+def paths_that_need(api: str) -> tuple[Path, ...]:
+    """The paths on which nothing can be proved without an answer to this call; empty if none needs it."""
+    service, _, operation = api.partition(":")
+    if service == "ec2":
+        if operation in _IMAGES:
+            return ("image",)
+        if operation in _SNAPSHOTS:
+            return ("snapshot",)
+        return () if operation in _NO_NETWORK else ("network",)
+    if service in _ABOUT_ISOLATION and operation not in _ABOUT_ISOLATION[service]:
+        return ()
+    return _NEEDED_BY.get(service, ())
+
+
+def _subject(fact: Fact) -> str:
+    return " ".join(str(value) for value in fact.params.values() if isinstance(value, str))

@@ -1,0 +1,59 @@
+"""Confused deputies: an AWS service that a resource lets in, acting on behalf of another account.
+
+The service says for whom it acts in `aws:SourceAccount`, `aws:SourceArn` or, for CloudWatch Logs and KMS, in the
+encryption context; none of them can name the resource's own account when another account is behind the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compliance.estate.model import Resource
+from compliance.prove.goals import goals_of
+from compliance.prove.result import Finding
+from compliance.reason.iam import Documents, Principal, Unknown, open_request, possible
+from compliance.reason.iam.context import Value
+from compliance.reason.reach.attacker import step
+from compliance.reason.reach.world import World
+
+_BOUND = 400
+
+
+def deputy_findings(world: World, resource: Resource) -> Iterator[tuple[Finding, str]]:
+    """For each service that the resource's policy lets in: proved, or how another account can use it."""
+    if resource.policy is None or resource.kind == "role":
+        # A role is assumed by a service only when somebody of its own account passes it.
+        return
+    services = {
+        element.text
+        for statement in resource.policy.policy.statements
+        if statement.allow
+        for element in statement.principals or ()
+        if element.type == "Service"
+    }
+    own = (resource.account, *world.platform_accounts)
+    foreign: dict[str, Value] = {
+        "aws:SourceAccount": Unknown(True, "*", own),
+        "aws:SourceOwner": Unknown(True, "*", own),
+        "aws:SourceArn": Unknown(True, "*", tuple(f"arn:*:*:*:{account}:*" for account in own)),
+        "kms:CallerAccount": Unknown(True, "*", own),
+        "kms:EncryptionContext:aws:logs:arn": Unknown(True, "*", tuple(f"arn:*:logs:*:{account}:*" for account in own)),
+        "kms:EncryptionContext:aws:cloudtrail:arn": Unknown(
+            True, "*", tuple(f"arn:*:cloudtrail:*:{account}:*" for account in own)
+        ),
+        "aws:PrincipalAccount": Unknown(True, "*", own),
+    }
+    account = world.account(resource.account)
+    rcps = account.rcps if account is not None else ()
+    for service in sorted(services):
+        for action, on in goals_of(resource):
+            request = open_request(action, on, resource.account, Principal("service", service), foreign)
+            result = possible(request, Documents(resource=resource.policy, rcps=rcps, s3=resource.s3), _BOUND)
+            subject = f"{action} by {service} for another account"
+            if result.verdict == "impossible":
+                yield Finding("proved", resource.arn, (result.decision.decided_by.text,)), subject
+            elif result.verdict == "possible":
+                reasons = (f"{subject}: {result.decision.decided_by.text}, whoever the service acts for",)
+                yield Finding("violated", resource.arn, reasons, {"steps": [step(result)]}), subject
+            else:
+                yield Finding("undecided", resource.arn, (f"{subject}: {result.why}",)), subject
