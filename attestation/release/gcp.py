@@ -43,6 +43,9 @@ def attribute_condition(policy: ReleasePolicy) -> str:
         parts.append(f"assertion.submods.gce.zone in {_list(target.zones)}")
     if policy.confidential_gpu == "required":
         parts.append('assertion.submods.nvidia_gpu.cc_mode == "ON"')
+    else:
+        gpu = "assertion.submods.nvidia_gpu"
+        parts.append(f'(!has({gpu}) || !has({gpu}.cc_mode) || {gpu}.cc_mode in ["ON", "OFF"])')
     condition = " && ".join(parts)
     if len(condition) > MAX_CONDITION:
         raise AttestationError(

@@ -74,6 +74,7 @@ def appraisal_policy(policy: ReleasePolicy, kind: str, *, canary: bool) -> Appra
                 "require_stable_image": policy.gcp.stable_image is True,
                 "require_empty_overrides": True,
                 "gpu_cc_mode": "ON" if required else None,
+                "gpu_cc_mode_waiver": None if required else policy.confidential_gpu,
             }
         )
     registers = policy.aws.registers if policy.aws else (4, 7, 12)

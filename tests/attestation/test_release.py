@@ -213,6 +213,14 @@ def test_submods_that_both_forms_refuse(part, change):
     assert (answers["gcp"], answers["offline on tokens"]) == (False, False)
 
 
+@pytest.mark.parametrize(("mode", "allowed"), [("ON", True), ("OFF", True), (None, True), ("DEVTOOLS", False)])
+def test_a_waived_gpu_is_never_in_developer_mode(mode, allowed):
+    submods = Machine(1).claims()["submods"]
+    submods["nvidia_gpu"] = {} if mode is None else {"cc_mode": mode}
+    answers = verdicts(policy([image(1)]), Machine(1, token={"submods": submods}))
+    assert (answers["gcp"], answers["offline on tokens"]) == (allowed, allowed)
+
+
 def test_kms_binding_names_tenant_and_image():
     members = [binding["member"] for binding in gcp.kms_bindings(policy([image(1), image(2, stage="canary")]))]
     assert members == [
