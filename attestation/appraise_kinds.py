@@ -99,9 +99,7 @@ def snp(claims: Claims, policy: AppraisalPolicy) -> list[Check]:
 
 def nvidia(claims: Claims, policy: AppraisalPolicy) -> list[Check]:
     """Confidential mode (which SPDM evidence cannot show), driver, VBIOS, measurements."""
-    checks: list[Check] = []
-    if policy.gpu_cc_mode:
-        checks.append(_cc_mode(claims.values.get("cc_mode"), policy))
+    checks = [_cc_mode(claims.values.get("cc_mode"), policy)]
     for index, device in enumerate(claims.values["devices"]):
         if policy.gpu_minimum_driver:
             driver = device.get("driver_version")
@@ -140,9 +138,25 @@ def version_at_least(version: str, minimum: str) -> bool:
 def _cc_mode(actual: Any, policy: AppraisalPolicy) -> Check:
     if actual == "ON":
         return passed("gpu_cc_mode", expected="ON", actual=actual)
-    if actual is None and policy.gpu_cc_mode_waiver:
-        return not_evaluated("gpu_cc_mode", f"waived: {policy.gpu_cc_mode_waiver}", expected="ON")
+    if policy.gpu_cc_mode_waiver and actual in {None, "OFF"}:
+        return not_evaluated("gpu_cc_mode", f"waived: {policy.gpu_cc_mode_waiver}", expected="ON", actual=actual)
+    if actual is None and policy.gpu_cc_mode is None:
+        reason = (
+            "SPDM evidence does not say whether confidential mode is on; take it from a token or a measured verdict"
+        )
+        return not_evaluated("gpu_cc_mode", reason, expected="ON")
     return failed("gpu_cc_mode", expected="ON", actual=actual, detail="confidential mode of the GPU was not shown")
+
+
+HARDWARE = {
+    "GCP_INTEL_TDX": True,
+    "INTEL_TDX": True,
+    "GCP_AMD_SEV": True,
+    "GCP_AMD_SEV_ES": True,
+    "GCP_AMD_SEV_SNP": True,
+    "GCP_SHIELDED_VM": False,
+}
+"""`hwmodel` of Google's tokens, in both spellings of its pages, and whether the machine is a confidential one."""
 
 
 def gcp_token(claims: Claims, policy: AppraisalPolicy) -> list[Check]:
@@ -157,6 +171,10 @@ def gcp_token(claims: Claims, policy: AppraisalPolicy) -> list[Check]:
                 "audience", any(a in policy.audience for a in given), expected=list(policy.audience), actual=audience
             )
         )
+    model = values.get("hwmodel")
+    if model is not None and not policy.hwmodel:
+        known = isinstance(model, str) and model in HARDWARE
+        checks.append(judged("hwmodel", known, expected=sorted(HARDWARE), actual=model))
     if policy.hwmodel:
         checks.append(
             judged(
@@ -207,7 +225,7 @@ def _confidential_space(submods: Any, policy: AppraisalPolicy) -> list[Check]:
             checks.append(
                 judged(name, parts["gce"].get(key) in accepted, expected=list(accepted), actual=parts["gce"].get(key))
             )
-    if policy.gpu_cc_mode:
+    if policy.gpu_cc_mode or parts["nvidia_gpu"]:
         checks.append(_cc_mode(parts["nvidia_gpu"].get("cc_mode"), policy))
     return checks
 

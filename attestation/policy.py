@@ -102,8 +102,9 @@ class AppraisalPolicy(_Model):
     snp_maximum_vmpl: int = Field(default=3, ge=0, le=3)
     snp_allow_migration: bool = False
     gpu_cc_mode: Literal["ON"] | None = None
-    """`ON` requires a claim that says so. NVIDIA's SPDM evidence has none, so it needs `gpu_cc_mode_waiver` there."""
+    """`ON` requires a claim that says so; NVIDIA's SPDM evidence has none. A claim that says otherwise is refused."""
     gpu_cc_mode_waiver: Reason | None = None
+    """Why a GPU without confidential mode is accepted. It never covers DEVTOOLS."""
     gpu_minimum_driver: str | None = Field(default=None, pattern=r"^\d+(\.\d+){1,3}$")
     gpu_vbios_versions: tuple[str, ...] = ()
     require_gpu_measurements: bool = False

@@ -67,8 +67,17 @@ def test_what_the_policy_refuses(change, check):
 @pytest.mark.parametrize("mode", ["OFF", "DEVTOOLS", None, "on"])
 def test_only_confidential_mode_on_is_accepted(mode):
     submods = {"nvidia_gpu": {"cc_mode": mode}}
-    policy = AppraisalPolicy(gpu_cc_mode="ON")
-    assert failing(appraise(verify(ISSUER.token(submods=submods)), policy, now=NOW)) == {"gpu_cc_mode"}
+    claims = verify(ISSUER.token(submods=submods))
+    assert failing(appraise(claims, AppraisalPolicy(gpu_cc_mode="ON"), now=NOW)) == {"gpu_cc_mode"}
+    assert appraise(claims, AppraisalPolicy(), now=NOW).accepted is (mode is None)
+    waived = AppraisalPolicy(gpu_cc_mode_waiver="no confidential GPU in this zone")
+    assert appraise(claims, waived, now=NOW).accepted is (mode in {None, "OFF"})
+
+
+def test_hardware_that_is_not_in_the_table_is_refused():
+    for model, accepted in (("INTEL_TDX", True), ("GCP_SHIELDED_VM", True), ("GCP_INTEL_TDXX", False), (5, False)):
+        claims = verify(ISSUER.token(hwmodel=model))
+        assert appraise(claims, AppraisalPolicy(), now=NOW).accepted is accepted
 
 
 @pytest.mark.parametrize(
