@@ -24,7 +24,7 @@ from trainer.sandbox.command import confine, worker_environment
 
 ATTEMPTS = {
     "tcp to a service of the machine": "socket.create_connection(('127.0.0.1', given['port']), 2)",
-    "a raw socket call past Python": "check(libc.syscall(41, 2, 1, 0))",
+    "a raw socket call past Python": "check(libc.syscall(given['calls'][0], 2, 1, 0))",
     "an abstract UNIX socket of the machine": "socket.socket(socket.AF_UNIX).connect('\\0' + given['abstract'])",
     "a UNIX socket in the file system": "socket.socket(socket.AF_UNIX).connect(given['unix'])",
     "the machine's users": "open('/etc/passwd').read()",
@@ -36,15 +36,15 @@ ATTEMPTS = {
     "ptrace of the agent": "check(libc.ptrace(16, given['agent'], 0, 0)); libc.ptrace(17, given['agent'], 0, 0)",
     "a file where others see it": "open(given['drop'], 'w').write('x'); assert os.stat(given['drop']).st_uid == 0",
     "the trainer's own code": "open(given['code'], 'r+')",
-    "a block device": "os.open(given['device'], os.O_RDONLY)",
-    "kernel memory": "os.open('/proc/kcore', os.O_RDONLY); os.stat('/proc/kcore').st_size or 1 / 0",
-    "a mount": "check(libc.mount(b'tmpfs', given['folder'].encode(), b'tmpfs', 0, None)); libc.umount2(given['folder'].encode(), 2)",
+    "a device of the machine": "os.open(given['device'], os.O_RDONLY | os.O_NONBLOCK)",
+    "the kernel's symbols": "assert open('/proc/kallsyms').read(1)",
+    "a mount": "f = given['folder'].encode(); check(libc.mount(b'none', f, b'tmpfs', 0, None)); libc.umount2(f, 2)",
     "a user namespace": "check(libc.unshare(0x10000000))",
     "clone into a user namespace": "clone_user()",
     "becoming root": "os.setuid(0)",
     "a capability": "os.chown(given['secret'], 0, 0)",
     "the kernel's log": "check(libc.klogctl(3, ctypes.create_string_buffer(64), 64))",
-    "the kernel's keyring": "check(libc.syscall(250, 0, -3, 1))",
+    "the kernel's keyring": "check(libc.syscall(given['calls'][1], 0, -3, 1))",
     "anonymous memory past the limits": "os.memfd_create('x')",
     "system settings": "open('/proc/sys/kernel/hostname').read()",
     "the interrupts of the machine": "assert open('/proc/interrupts').read()",
@@ -59,7 +59,7 @@ def check(result):
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 def clone_user():
-    child = libc.syscall(56, 0x10000000 | 17, 0, 0, 0, 0)
+    child = libc.syscall(given['calls'][2], 0x10000000 | 17, 0, 0, 0, 0)
     if child == 0:
         os._exit(0)
     check(child)
@@ -93,7 +93,6 @@ def surroundings(tmp_path: Path) -> Iterator[Surroundings]:
     (tmp_path / "secret").write_text("credentials")
     code = tmp_path / "code.py"
     code.write_text("")
-    devices = [path for path in map(Path, ("/dev/vda", "/dev/sda", "/dev/nvme0n1", "/dev/mem")) if path.exists()]
     bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     given = {
         "port": listener.getsockname()[1],
@@ -103,7 +102,8 @@ def surroundings(tmp_path: Path) -> Iterator[Surroundings]:
         "agent": bystander.pid,
         "drop": str(tmp_path / "drop"),
         "code": str(Path(agent.__file__)),
-        "device": str(devices[0]) if devices else "/dev/null",
+        "device": a_device(),
+        "calls": {"x86_64": (41, 250, 56), "aarch64": (198, 219, 220)}[os.uname().machine],
         "folder": str(tmp_path),
     }
     yield Surroundings(given)
@@ -113,13 +113,24 @@ def surroundings(tmp_path: Path) -> Iterator[Surroundings]:
         opened.close()
 
 
+def a_device() -> str:
+    """A device node that can be opened outside the sandbox."""
+    for path in ("/dev/vda", "/dev/sda", "/dev/nvme0n1", "/dev/mem", "/dev/kmsg", "/dev/net/tun", "/dev/ptmx"):
+        try:
+            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+        except OSError:
+            continue
+        return path
+    raise AssertionError("this machine has no device to try")
+
+
 def attempt(code: str, given: dict[str, Any], *, confined: bool) -> str:
     command = [sys.executable, "-c", PROGRAM.replace("{attempt}", code), json.dumps(given)]
     if not confined:
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
     with confine(command, 4 << 30, 64, "cpu") as sandbox:
         run = subprocess.run(
-            sandbox.command, env=worker_environment(), cwd="/", capture_output=True, text=True, timeout=60
+            sandbox.command, check=False, env=worker_environment(), cwd="/", capture_output=True, text=True, timeout=60
         )
     assert run.returncode == 0, run.stderr
     return run.stdout.strip()
@@ -139,7 +150,7 @@ import json, os, socket, struct, sys, threading, time
 from trainer.recipes import tabular
 class Recipe(tabular.TabularRecipe):
     def build(self):
-        agent = socket.socket(fileno=int(sys.argv[1]))
+        agent = socket.socket(fileno=os.dup(int(sys.argv[1])))
         def say(document, descriptors=()):
             data = json.dumps(document).encode()
             socket.send_fds(agent, [struct.pack(">I", len(data)) + data], descriptors)
@@ -147,46 +158,33 @@ class Recipe(tabular.TabularRecipe):
         return super().build()
 """
 
+PAUSE = "; time.sleep(60)"
+SPLIT = "[threading.Thread(target=lambda: [os.fork() for _ in iter(int, 1)]).start() for _ in range(4)]"
+NOTHING = (
+    "say({'type': 'commit', 'body': {'step': 9, 'files': [{'rank': 0, 'length': 1}], 'tensors': {}, 'values': {}}})"
+)
+POISON = """say({'type': 'commit', 'body': {'step': 9, 'files': [{'rank': 0, 'length': 1}], 'values': {}, 'tensors': {
+            'w': {'dtype': 'F32', 'size': [9], 'chunks': [{'offsets': [0], 'sizes': [9], 'rank': 0, 'begin': 0}]}}}})"""
+UNWRITTEN = "say({'type': 'begin-export'}); agent.recv(9999); say({'type': 'commit-export', 'step': 1, 'length': 5,"
+UNWRITTEN += "'metrics': {}})"
 ATTACKS: dict[str, tuple[str, Reason]] = {
-    "garbage": ("agent.sendall(os.urandom(4096)); time.sleep(60)", Reason.PROTOCOL),
-    "an endless frame": ("agent.sendall(b'\\xff' * 65536); time.sleep(60)", Reason.PROTOCOL),
-    "an unknown message": ("say({'type': 'give-me-the-run-key'}); time.sleep(60)", Reason.PROTOCOL),
-    "another field": ("say({'type': 'done', 'step': 1, 'metrics': {}, 'x': 1}); time.sleep(60)", Reason.PROTOCOL),
-    "descriptors": ("say({'type': 'begin-export'}, [0, 1]); time.sleep(60)", Reason.PROTOCOL),
+    "garbage": ("agent.sendall(os.urandom(4096))" + PAUSE, Reason.PROTOCOL),
+    "an endless frame": ("agent.sendall(b'\\xff' * 65536)" + PAUSE, Reason.PROTOCOL),
+    "an unknown message": ("say({'type': 'give-me-the-run-key'})" + PAUSE, Reason.PROTOCOL),
+    "another field": ("say({'type': 'done', 'step': 1, 'metrics': {}, 'x': 1})" + PAUSE, Reason.PROTOCOL),
+    "descriptors": ("say({'type': 'begin-export'}, [0, 1])" + PAUSE, Reason.PROTOCOL),
     "an undeclared column": (
-        "say({'type': 'open-shard', 'data': 0, 'shard': 'g029-000000'}); time.sleep(60)",
+        "say({'type': 'open-shard', 'data': 0, 'shard': 'g029-000000'})" + PAUSE,
         Reason.NOT_DECLARED,
     ),
-    "another data set": (
-        "say({'type': 'open-shard', 'data': 7, 'shard': 'g000-000000'}); time.sleep(60)",
-        Reason.NOT_DECLARED,
-    ),
-    "a checkpoint that is not there": (
-        "say({'type': 'open-checkpoint-file', 'rank': 0}); time.sleep(60)",
-        Reason.PROTOCOL,
-    ),
-    "a commit of nothing": (
-        "say({'type': 'commit', 'body': {'step': 9, 'files': [{'rank': 0, 'length': 1}], 'tensors': {}, 'values': {}}});"
-        "time.sleep(60)",
-        Reason.PROTOCOL,
-    ),
-    "a poisoned description": (
-        "say({'type': 'commit', 'body': {'step': 9, 'files': [{'rank': 0, 'length': 1}], 'values': {}, 'tensors':"
-        "{'w': {'dtype': 'F32', 'size': [9], 'chunks': [{'offsets': [0], 'sizes': [9], 'rank': 0, 'begin': 0}]}}}});"
-        "time.sleep(60)",
-        Reason.PROTOCOL,
-    ),
-    "an export that was not written": (
-        "say({'type': 'begin-export'}); agent.recv(9999);"
-        "say({'type': 'commit-export', 'step': 1, 'length': 5, 'metrics': {}}); time.sleep(60)",
-        Reason.TRUNCATED,
-    ),
+    "another data set": ("say({'type': 'open-shard', 'data': 7, 'shard': 'g000-000000'})" + PAUSE, Reason.NOT_DECLARED),
+    "a checkpoint that is not there": ("say({'type': 'open-checkpoint-file', 'rank': 0})" + PAUSE, Reason.PROTOCOL),
+    "a commit of nothing": (NOTHING + PAUSE, Reason.PROTOCOL),
+    "a poisoned description": (POISON + PAUSE, Reason.PROTOCOL),
+    "an export that was not written": (UNWRITTEN + PAUSE, Reason.TRUNCATED),
     "a crash": ("os.kill(os.getpid(), 11); os.abort()", Reason.WORKER),
     "silence": ("time.sleep(600)", Reason.WORKER),
-    "a fork bomb": (
-        "[threading.Thread(target=lambda: [os.fork() for _ in iter(int, 1)]).start() for _ in range(4)]; time.sleep(60)",
-        Reason.WORKER,
-    ),
+    "a fork bomb": (SPLIT + PAUSE, Reason.WORKER),
     "a memory bomb": ("_ = [bytearray(1 << 28) for _ in iter(int, 1)]", Reason.WORKER),
     "leaving by the side door": (
         "say({'type': 'failed', 'reason': 'worker', 'message': 'x'}); os._exit(0)",
@@ -260,7 +258,7 @@ def test_a_sandbox_that_cannot_be_built_is_an_error(tmp_path: Path) -> None:
         spec = SandboxSpec.decode(sandbox.command[3])
         broken = replace(spec, devices=("/dev/there-is-no-such-device",))
         command = [*sandbox.command[:3], broken.encode(), *sandbox.command[4:]]
-        run = subprocess.run(command, env=worker_environment(), cwd="/", capture_output=True, text=True)
+        run = subprocess.run(command, check=False, env=worker_environment(), cwd="/", capture_output=True, text=True)
     assert run.returncode == 125
     assert "ran" not in run.stdout
     assert "sandbox" in run.stderr
