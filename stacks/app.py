@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +17,14 @@ from stacks.compute import ComputeStack
 from stacks.errors import StackError
 from stacks.organisation import OrganisationStack
 from stacks.perimeter import PerimeterStack
-from stacks.plan import LAYERS, PLATFORM_LAYERS, Layer, StackInfo, stack_name
-from stacks.profiles import Target
+from stacks.plan import LAYERS, Layer, StackInfo, stack_name
+from stacks.profiles import TARGET_VERSIONS, Target
 from stacks.vault import VaultStack
 from tenancy.fleet import Fleet
 from tenancy.tenant import Tenant
+
+IGNORES_THE_GUARD = "CDKTF_CONTINUE_SYNTH_ON_ERROR_ANNOTATIONS"
+"""With this variable cdktn writes a stack in spite of what its aspects object to."""
 
 STATE_DIR = Path(".bulkhead/state")
 
@@ -50,16 +54,27 @@ def synthesise(
     selected = fleet.select(tenants)
     target = Target(profile, endpoint, (state_dir or STATE_DIR).absolute())
     out_dir.mkdir(parents=True, exist_ok=True)
-    app = App(outdir=str(out_dir))
+    app = App(outdir=str(out_dir), context={"targetVersions": TARGET_VERSIONS})
     made = [
         *_platform_stacks(app, fleet, target, wanted),
         *(stack for tenant in selected for stack in _tenant_stacks(app, fleet, tenant, target, wanted)),
     ]
+    _forget_stacks_not_in(out_dir, {info.name for info in made})
     _write(app)
     return [replace(info, directory=out_dir.absolute() / "stacks" / info.name) for info in made]
 
 
+def _forget_stacks_not_in(out_dir: Path, names: set[str]) -> None:
+    """An earlier run may have written more: what is not asked for now must not be read, scanned or deployed."""
+    for left_over in (out_dir / "stacks").glob("*/cdk.tf.json"):
+        if left_over.parent.name not in names:
+            left_over.unlink()
+
+
 def _write(app: App) -> None:
+    if os.environ.get(IGNORES_THE_GUARD):
+        msg = f"{IGNORES_THE_GUARD}: set, so resources without owner or encryption would be written. Unset it"
+        raise StackError(msg)
     try:
         app.synth()
     except RuntimeError as error:  # what jsii makes of every exception of the JavaScript side
@@ -82,22 +97,19 @@ def _wanted(layers: Iterable[Layer] | None) -> frozenset[Layer]:
 
 def _platform_stacks(app: App, fleet: Fleet, target: Target, wanted: frozenset[Layer]) -> list[StackInfo]:
     made: list[StackInfo] = []
-    for layer in PLATFORM_LAYERS:
-        if layer not in wanted:
-            continue
-        site = PlatformSite(
-            platform=fleet.platform,
-            profile=target.profile,
-            layer=layer,
-            audit_account_id=fleet.audit_account_id(local=target.local),
-            management_account_id=fleet.management_account_id(local=target.local),
-        )
-        if layer == "organisation":
-            OrganisationStack(app, site, target, fleet.tenants)
-            made.append(_info(layer))
-        else:
-            AuditStack(app, site, target)
-            made.append(_info(layer, after=("organisation",)))
+    management = fleet.management_account_id(local=target.local)
+
+    def site(layer: Layer, account_id: str) -> PlatformSite:
+        return PlatformSite(fleet.platform, target.profile, layer, account_id, management)
+
+    if "organisation" in wanted:
+        known = target.local or fleet.platform.audit.account_id is not None
+        audit = fleet.audit_account_id(local=target.local) if known else None
+        OrganisationStack(app, site("organisation", management), target, tenants=fleet.tenants, audit_account_id=audit)
+        made.append(_info("organisation"))
+    if "audit" in wanted:
+        AuditStack(app, site("audit", fleet.audit_account_id(local=target.local)), target)
+        made.append(_info("audit", after=("organisation",)))
     return made
 
 

@@ -15,7 +15,7 @@ class AuditStack(PlatformStack):
     """Two accounts in one stack: the trail cannot be made before the bucket that it is checked against."""
 
     def __init__(self, scope: Construct, site: PlatformSite, target: Target) -> None:
-        super().__init__(scope, site, target, account_id=site.audit_account_id)
+        super().__init__(scope, site, target)
         management = add_provider(
             self,
             "aws-management",

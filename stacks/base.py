@@ -14,12 +14,12 @@ from stacks.profiles import Target, add_backend, add_provider, relax_provider_ve
 class PlatformStack(TerraformStack):
     """A stack of the platform's own, deployed into the management account or the audit account."""
 
-    def __init__(self, scope: Construct, site: PlatformSite, target: Target, *, account_id: str) -> None:
+    def __init__(self, scope: Construct, site: PlatformSite, target: Target) -> None:
         super().__init__(scope, stack_name(site.layer))
         self.site = site
         add_backend(self, stack_name(site.layer), site.platform, target)
-        assume = account_id != site.management_account_id
-        add_provider(self, "aws", target, region=site.region, account_id=account_id, assume=assume)
+        assume = site.account_id != site.management_account_id
+        add_provider(self, "aws", target, region=site.region, account_id=site.account_id, assume=assume)
         relax_provider_version(self, target)
         Aspects.of(self).add(Guard())
 

@@ -15,12 +15,21 @@ from tenancy.tenant import Tenant
 class OrganisationStack(PlatformStack):
     """Always holds the whole fleet: leaving a tenant out would close its account."""
 
-    def __init__(self, scope: Construct, site: PlatformSite, target: Target, tenants: tuple[Tenant, ...]) -> None:
-        super().__init__(scope, site, target, account_id=site.management_account_id)
-        organisation = Organisation(self, "organisation", site)
-        organisation.add_locks()
-        accounts = {tenant.id: organisation.add_tenant_account(tenant) for tenant in tenants}
+    def __init__(
+        self,
+        scope: Construct,
+        management: PlatformSite,
+        target: Target,
+        *,
+        tenants: tuple[Tenant, ...],
+        audit_account_id: str | None,
+    ) -> None:
+        super().__init__(scope, management, target)
+        organisation = Organisation(self, "organisation", management)
         audit = organisation.add_audit_account()
+        # The first deployment on AWS makes the audit account, so its id is not written down anywhere yet.
+        organisation.add_locks(audit_account_id or audit.id)
+        accounts = {tenant.id: organisation.add_tenant_account(tenant) for tenant in tenants}
         # Account ids belong into the tenant files and platform.yaml; this is where they can be read.
         TerraformOutput(
             self,

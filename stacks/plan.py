@@ -9,8 +9,6 @@ from typing import Literal, get_args
 Layer = Literal["organisation", "audit", "vault", "perimeter", "compute"]
 
 LAYERS: tuple[Layer, ...] = get_args(Layer)
-PLATFORM_LAYERS: tuple[Layer, ...] = ("organisation", "audit")
-TENANT_LAYERS: tuple[Layer, ...] = ("vault", "perimeter", "compute")
 
 
 @dataclass(frozen=True)

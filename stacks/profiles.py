@@ -13,6 +13,9 @@ from stacks.errors import StackError
 from tenancy.names import DEPLOYER_ROLE
 from tenancy.platform import Platform
 
+TARGET_VERSIONS = {"terraform": ">=1.10.0", "opentofu": ">=1.10.0"}
+"""The programs that may deploy; older ones have no lock file beside the state in S3. cdktf.json says the same."""
+
 OLDEST_PROVIDER = ">= 5.100.0"
 """What local stacks accept. The bindings pin one release of version 6; our resources use what both versions have."""
 

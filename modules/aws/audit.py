@@ -26,7 +26,7 @@ class AuditStore(Construct):
     def __init__(self, scope: Construct, name: str, site: PlatformSite) -> None:
         super().__init__(scope, name)
         platform = site.platform
-        parties = (platform.name, site.audit_account_id, site.management_account_id, site.region)
+        parties = (platform.name, site.account_id, site.management_account_id, site.region)
         alias, bucket = names.audit_key_alias(platform.name), names.audit_bucket(platform.name)
         self.key = KmsKey(
             self,

@@ -55,12 +55,12 @@ class Organisation(Construct):
         self.tenants_unit = self._unit("tenants", settings.tenants_unit)
         self.quarantine_unit = self._unit("quarantine", settings.quarantine_unit)
 
-    def add_locks(self) -> None:
+    def add_locks(self, audit_account_id: str) -> None:
         """The identity and resource locks on both units, and the quarantine on its own."""
         platform = self._site.platform.name
         service_control = documents.service_control_policies(platform)
         resource_control = documents.resource_control_policies(
-            platform, self._site.audit_account_id, self._site.management_account_id
+            platform, audit_account_id, self._site.management_account_id
         )
         quarantine = {f"{platform}-quarantine": documents.quarantine_policy()}
         _check_count("service control", [*service_control, *quarantine])

@@ -18,12 +18,12 @@ from tenancy.tenant import Tenant
 
 @dataclass(frozen=True)
 class PlatformSite:
-    """A stack that belongs to no tenant: the organisation and the audit account."""
+    """A stack that belongs to no tenant, deployed into `account_id`: the management account or the audit account."""
 
     platform: Platform
     profile: ProfileName
     layer: str
-    audit_account_id: str
+    account_id: str
     management_account_id: str
 
     @property
