@@ -17,6 +17,7 @@ from tenancy.errors import SpecError
 
 if TYPE_CHECKING:
     from compliance.facts.bundle import Bundle
+    from compliance.report.proofs import ProofMatrix
     from compliance.results import Judgement
 
 OUT = Path("out/report")
@@ -36,6 +37,7 @@ def scan(
         Path, typer.Option("--directory", envvar="BULKHEAD_LOCAL", help="State of the local cloud.")
     ] = Path(".bulkhead/local"),
     auditor: Annotated[str, typer.Option(help="Name of the role to read an account with.")] = AUDITOR,
+    proofs: Annotated[Path | None, typer.Option(help="Output of `bulkhead prove --json` for the report.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Continue this interrupted bundle.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -46,20 +48,22 @@ def scan(
     from compliance.collect.access import AccessError  # noqa: PLC0415 -- quick start
     from compliance.facts.bundle import open_bundle  # noqa: PLC0415
     from compliance.facts.errors import BundleError  # noqa: PLC0415
+    from compliance.report.proofs import ProofError, read_proofs  # noqa: PLC0415
     from compliance.rules.judge import judge  # noqa: PLC0415
 
     try:
         if bundle is None:
             bundle = _collect(tenants, out or OUT, folder, local_state, auditor, resume)
             out = out or OUT
+        matrix = read_proofs(proofs) if proofs is not None else None
         opened = open_bundle(bundle)
         judgement = judge(opened)
-    except BundleError as error:
+    except (BundleError, ProofError) as error:
         raise CommandError(str(error)) from error
     except AccessError as error:
         raise CommandError(str(error), Exit.INDETERMINATE) from error
     if out is not None:
-        _write(out, opened, judgement)
+        _write(out, opened, judgement, matrix)
     if as_json:
         typer.echo(json.dumps(judgement.to_json(), ensure_ascii=False, sort_keys=True))
     else:
@@ -104,11 +108,16 @@ def _collect(
     return target
 
 
-def _write(out: Path, bundle: Bundle, judgement: Judgement) -> None:
+def _write(out: Path, bundle: Bundle, judgement: Judgement, proofs: ProofMatrix | None) -> None:
+    from compliance.report.html import render  # noqa: PLC0415 -- quick start
+    from compliance.report.model import report_of  # noqa: PLC0415
+
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(judgement.to_json(), ensure_ascii=False, sort_keys=True, indent=1)
     (out / "results.json").write_text(text + "\n", encoding="utf-8")
-    sys.stderr.write(f"results: {out / 'results.json'}\n")
+    page = out / "index.html"
+    page.write_text(render(report_of(bundle, judgement, proofs)), encoding="utf-8")
+    sys.stderr.write(f"results: {out / 'results.json'}\nreport: {page}\n")
 
 
 def _show(judgement: Judgement) -> None:

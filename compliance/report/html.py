@@ -1,0 +1,74 @@
+"""The report as one self-contained HTML page: no script or style from elsewhere, readable without script, printable."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from compliance.report.model import Report
+from compliance.report.neutral import printable
+from compliance.report.proofs import PATHS, VERDICTS
+from compliance.results import Verdict, counts
+from compliance.rules.catalogue import rule_of
+
+TEMPLATES = Path(__file__).parent / "templates"
+GLYPHS = {"pass": "✓", "fail": "✕", "waived": "◐", "not-applicable": "–", "indeterminate": "?"}
+PROOF_GLYPHS = {"proved": "✓", "violated": "✕", "undecided": "~", "indeterminate": "?"}
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def render(report: Report) -> str:
+    """The page as text. The same report gives the same bytes."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    environment.filters["params"] = lambda value: json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
+    environment.filters["moment"] = lambda value: f"{value[:10]} {value[11:19]} UTC"
+    return environment.get_template("report.html.j2").render(_context(report))
+
+
+def _context(report: Report) -> dict[str, Any]:
+    summary = report.judgement.summary
+    return {
+        "report": report,
+        "summary": summary,
+        "policy": POLICY,
+        "verdicts": [str(verdict) for verdict in Verdict],
+        "glyphs": GLYPHS,
+        "proof_glyphs": PROOF_GLYPHS,
+        "proof_verdicts": VERDICTS,
+        "paths": PATHS,
+        "rule_of": rule_of,
+        "counts": counts,
+        "headline": headline(report),
+        "failing": report.findings(Verdict.FAIL),
+        "unknown": report.findings(Verdict.INDETERMINATE),
+        "waived": report.findings(Verdict.WAIVED),
+        "short": {digest: f"F{number}" for number, digest in enumerate(sorted(report.facts), start=1)},
+        "notes": sorted(report.facts.values(), key=lambda note: (note.account, note.api, note.digest)),
+    }
+
+
+def headline(report: Report) -> str:
+    """The outcome in one sentence."""
+    numbers = report.judgement.summary
+    failed, unknown = numbers["fail"], numbers["indeterminate"]
+    if failed and unknown:
+        return f"{failed} {_many(failed, 'finding')}, and {unknown} {_many(unknown, 'check')} that could not be made."
+    if failed:
+        return f"{failed} {_many(failed, 'finding')}."
+    if unknown:
+        return f"No finding, but {unknown} {_many(unknown, 'check')} could not be made: nothing is claimed about those."
+    return "No findings."
+
+
+def _many(number: int, what: str) -> str:
+    return what if number == 1 else f"{what}s"
