@@ -74,7 +74,9 @@ def build(
     workspace = Workspace()
     if profile == "oci":
         layout = attempt(lambda: oci.build(workspace, say=say, update_lock=update_lock, incremental=not fresh))
-        emit({"layout": str(layout.directory), "digest": layout.digest}, as_json, [f"{layout.directory}", layout.digest])
+        emit(
+            {"layout": str(layout.directory), "digest": layout.digest}, as_json, [f"{layout.directory}", layout.digest]
+        )
         return
     artefact = attempt(
         lambda: builder.build(workspace, profile, say=say, incremental=not fresh, update_lock=update_lock)
@@ -104,11 +106,11 @@ def boot(
     profile: ProfileOption = "cpu",
     save: Annotated[Path | None, typer.Option("--save", help="write the boot's evidence here")] = None,
     work: Annotated[bool, typer.Option("--work/--no-work", help="also run a few training steps")] = True,
-    limit: Annotated[float, typer.Option("--limit", help="seconds after which the machine is stopped")] = 300.0,
+    limit: Annotated[float, typer.Option("--limit", help="seconds after which the machine is stopped")] = 900.0,
     machine: Annotated[str, typer.Option("--machine", help="name of the machine whose TPM is used")] = "default",
     as_json: JsonOption = False,
 ) -> None:
-    """Boots the image in QEMU with Secure Boot and a software TPM, and verifies what it attests. Exit 1: it is refused."""
+    """Boots the image in QEMU with Secure Boot and a software TPM; verifies what it attests. Exit 1: refused."""
     from images import boot as booter  # noqa: PLC0415
     from images import build as builder  # noqa: PLC0415
     from images import firmware, reference  # noqa: PLC0415
@@ -128,11 +130,11 @@ def boot(
         save.write_text(json.dumps(saved(result), indent=1) + "\n")
     evidence = result.evidence
     if evidence is None:
-        raise CommandError(f"the machine gave no evidence in {result.seconds} s; its console ends:\n{result.why()}", Exit.FINDINGS)
-    outcome = attempt(
-        lambda: verify_boot(
-            evidence, values, nonce=bytes.fromhex(result.nonce), attestation_key=result.ak_public
+        raise CommandError(
+            f"the machine gave no evidence in {result.seconds} s; its console ends:\n{result.why()}", Exit.FINDINGS
         )
+    outcome = attempt(
+        lambda: verify_boot(evidence, values, nonce=bytes.fromhex(result.nonce), attestation_key=result.ak_public)
     )
     report(outcome, as_json, {"times": dict(result.times), "seconds": result.seconds, "good": result.good})
     if not (outcome.accepted and result.good):
@@ -157,8 +159,12 @@ def report(outcome: Outcome, as_json: bool, more: dict[str, Any]) -> None:
 def verify(
     evidence: EvidenceArgument,
     profile: ProfileOption = "cpu",
-    reference_file: Annotated[Path | None, typer.Option("--reference", help="signed reference values; the newest of the profile unless given")] = None,
-    minimum_version: Annotated[int, typer.Option("--minimum-version", help="lowest version of reference values that is accepted")] = 0,
+    reference_file: Annotated[
+        Path | None, typer.Option("--reference", help="signed reference values; the newest of the profile unless given")
+    ] = None,
+    minimum_version: Annotated[
+        int, typer.Option("--minimum-version", help="lowest version of reference values that is accepted")
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Verifies a saved boot against signed reference values. Exit: 0 accepted, 1 refused, 2 malformed."""
@@ -184,9 +190,7 @@ def verify(
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CommandError(f"{evidence}: not a saved boot ({type(error).__name__}: {error})") from error
     outcome = attempt(
-        lambda: verify_boot(
-            statement, values, nonce=nonce, attestation_key=key_bytes, minimum_version=minimum_version
-        )
+        lambda: verify_boot(statement, values, nonce=nonce, attestation_key=key_bytes, minimum_version=minimum_version)
     )
     report(outcome, as_json, {})
     if not outcome.accepted:
@@ -212,8 +216,12 @@ def publish(
     profile: ProfileOption = "gpu",
     bucket: Annotated[str, typer.Option("--bucket", help="bucket that the disk is uploaded to")] = "bulkhead-images",
     region: Annotated[str, typer.Option("--region", help="region (AWS) or project (GCP)")] = "eu-central-1",
-    out: Annotated[Path, typer.Option("--out", help="directory for the Terraform configuration")] = Path("out/image-publish"),
-    dry_run: Annotated[bool, typer.Option("--dry-run/--no-dry-run", help="only write and validate the configuration")] = True,
+    out: Annotated[Path, typer.Option("--out", help="directory for the Terraform configuration")] = Path(
+        "out/image-publish"
+    ),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run/--no-dry-run", help="only write and validate the configuration")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Writes the Terraform configuration that registers the image: AMI (UEFI, TPM 2.0, our keys) or GCP image."""
@@ -223,22 +231,26 @@ def publish(
 
     known(profile, ("cpu", "gpu"))
     if not dry_run:
-        raise CommandError("only the dry run is done here: run `terraform apply` in the directory it writes, with your credentials")
+        raise CommandError(
+            "only the dry run is done here: run `terraform apply` in the directory it writes, with your credentials"
+        )
     workspace = Workspace()
     path = attempt(
-        lambda: publisher.write(workspace, builder.load(workspace, profile), cloud=cloud, bucket=bucket, region=region, out=out)
+        lambda: publisher.write(
+            workspace, builder.load(workspace, profile), cloud=cloud, bucket=bucket, region=region, out=out
+        )
     )
     verdict = attempt(lambda: publisher.validate(path.parent), Exit.INDETERMINATE)
     emit({"path": str(path), "validated": verdict}, as_json, [f"{path}: {verdict}"])
 
 
 def check(profile: ProfileOption = "gpu", as_json: JsonOption = False) -> None:
-    """Checks the image's configuration without building it: units, kernel command line, partitions, packages. Exit 1: findings."""
+    """Checks the image's configuration without building: units, command line, partitions. Exit 1: findings."""
     from images import hardening  # noqa: PLC0415
-    from images.workspace import PROFILES, Workspace  # noqa: PLC0415
+    from images.workspace import PROFILES  # noqa: PLC0415
 
     known(profile, PROFILES)
-    findings = attempt(lambda: hardening.check(Workspace(), profile))
+    findings = attempt(lambda: hardening.check(profile))
     emit({"profile": profile, "findings": findings}, as_json, findings or [f"{profile}: nothing found"])
     if findings:
         raise typer.Exit(int(Exit.FINDINGS))
