@@ -1,7 +1,7 @@
-"""Reference values of one image (RATS, RFC 9334 section 4.2): what its registers must hold, signed, versioned, with an expiry.
+"""Reference values of one image (RATS, RFC 9334 section 4.2): what its registers must hold, signed, with an expiry.
 
-The document is JSON in a DSSE envelope (github.com/secure-systems-lab/dsse, protocol version 1), signed with ECDSA P-256 and
-SHA-256. A version never goes back: whoever accepts sets keeps the lowest version it still accepts.
+The document is JSON in a DSSE envelope (github.com/secure-systems-lab/dsse, protocol version 1), signed with ECDSA
+P-256 and SHA-256. A version never goes back: whoever accepts sets keeps the lowest version it still accepts.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class ReferenceValues(_Model):
     debug: bool = False
     registers: dict[int, ReferenceRegister]
     artefact: dict[str, str]
-    """Hashes of the artefact: `root_hash` (dm-verity), `uki_sha256`, `disk_sha256`, `root_sha256`, `disk_config_sha256`."""
+    """Hashes of the artefact: `root_hash` (dm-verity), `uki_sha256`, `root_sha256`, `disk_sha256`."""
     provenance: Provenance
     packages: tuple[Package, ...]
 
@@ -129,8 +129,8 @@ def verify(
     trusted = {key_id(key): key for key in keys}
     if not any(_valid(trusted[name], signature, signed) for name, signature in signatures if name in trusted):
         raise AttestationError(
-            f"reference values: signed by {', '.join(name[:16] for name, _ in signatures) or 'nobody'}, none of which is "
-            f"a trusted key with a valid signature (trusted: {', '.join(name[:16] for name in trusted) or 'none'})"
+            f"reference values: signed by {', '.join(name[:16] for name, _ in signatures) or 'nobody'}, none of which "
+            f"is a trusted key with a valid signature (trusted: {', '.join(name[:16] for name in trusted) or 'none'})"
         )
     try:
         values = ReferenceValues.model_validate_json(payload)
@@ -140,12 +140,16 @@ def verify(
     if values.created.tzinfo is None or values.expires.tzinfo is None:
         raise AttestationError("reference values: created and expires must carry a time zone")
     if moment < values.created:
-        raise AttestationError(f"reference values of {values.image}: made {values.created.isoformat()}, which is to come")
+        raise AttestationError(
+            f"reference values of {values.image}: made {values.created.isoformat()}, which is to come"
+        )
     if moment >= values.expires:
-        raise AttestationError(f"reference values of {values.image}: version {values.version} expired {values.expires.isoformat()}")
+        raise AttestationError(
+            f"reference values of {values.image}: version {values.version} expired {values.expires.isoformat()}"
+        )
     if values.version < minimum_version:
         raise AttestationError(
-            f"reference values of {values.image}: version {values.version} is below the lowest accepted, {minimum_version}"
+            f"reference values of {values.image}: version {values.version}, lowest accepted is {minimum_version}"
         )
     return values
 

@@ -18,7 +18,7 @@ from images.errors import ImageError
 
 MEMORY_MIB = 2048
 CPUS = 2
-LIMIT = 300.0
+LIMIT = 900.0
 """Seconds after which a machine is stopped."""
 LONGEST_LINE = 8 << 20
 
@@ -86,7 +86,10 @@ def boot(machine: Machine, *, work: bool = True, limit: float = LIMIT) -> Boot:
         control = Path(short) / "control"
         started = time.monotonic()
         process = subprocess.Popen(
-            qemu(machine, variables, chip, control, console), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            qemu(machine, variables, chip, control, console),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         try:
             question = json.dumps({"nonce": nonce.hex(), "work": work}).encode() + b"\n"

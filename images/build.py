@@ -60,7 +60,7 @@ def build(
         ImageError: a step failed, or the packages are not those that are pinned.
     """
     started = time.monotonic()
-    prepare(workspace, update_lock=update_lock, say=say)
+    prepare(workspace, profile, update_lock=update_lock, say=say)
     initrd = build_initrd(workspace, say=say, incremental=incremental)
     output = workspace.output(profile)
     if output.exists():
@@ -71,10 +71,14 @@ def build(
     mkosi(
         workspace,
         "node",
-        ["--profile", profile, f"--extra-tree={tools.inside(overlay, workspace)}:/"]
-        + [f"--initrd={tools.inside(initrd, workspace)}"]
-        + [f"--secure-boot-key={tools.inside(keys.db_key(workspace), workspace)}"]
-        + [f"--secure-boot-certificate={tools.inside(keys.db_certificate(workspace), workspace)}"],
+        [
+            f"--profile={profile}",
+            f"--extra-tree={tools.inside(overlay, workspace)}:/",
+            f"--initrd={tools.inside(initrd, workspace)}",
+            f"--secure-boot-key={tools.inside(keys.db_key(workspace), workspace)}",
+            f"--secure-boot-certificate={tools.inside(keys.db_certificate(workspace), workspace)}",
+            *module_signing(workspace, profile),
+        ],
         output=output,
         incremental=incremental,
     )
@@ -83,13 +87,21 @@ def build(
     return describe(profile, output, time.monotonic() - started)
 
 
-def prepare(workspace: Workspace, *, update_lock: bool, say: Say) -> None:
+def module_signing(workspace: Workspace, profile: str) -> list[str]:
+    """For the GPU image only: mounts the signing key where its kernel modules are built."""
+    if profile != "gpu":
+        return []
+    return [f"--build-sources={tools.inside(keys.directory(workspace, 'db'), workspace)}:keys"]
+
+
+def prepare(workspace: Workspace, profile: str, *, update_lock: bool, say: Say) -> None:
     """Tools tree, keys and apt configuration.
 
     Raises:
         ImageError: one could not be made.
     """
     found = mirror.find()
+    vendor = mirror.nvidia_sources() if profile == "gpu" else ""
     say(f"tools tree ({'there' if (workspace.tools / tools.COMPLETE).is_file() else 'about 80 s'})")
     tools.make(workspace, found)
     keys.make(workspace)
@@ -97,7 +109,7 @@ def prepare(workspace: Workspace, *, update_lock: bool, say: Say) -> None:
     if workspace.sandbox.exists():
         shutil.rmtree(workspace.sandbox)
     for name, text in {
-        "sources.list.d/mkosi.sources": found.sources(),
+        "sources.list.d/mkosi.sources": found.sources() + vendor,
         "apt.conf.d/90bulkhead": found.apt_configuration(),
         "preferences.d/bulkhead": "" if update_lock else packages.pins(),
     }.items():
@@ -133,7 +145,10 @@ def mkosi(workspace: Workspace, tree: str, options: list[str], *, output: Path, 
 
     epoch = packages.source_date_epoch()
     command = ["mkosi", f"--directory={seen(MKOSI / tree)}", "--force", f"--output-directory={seen(output)}"]
-    command += [f"--package-cache-dir={seen(workspace.package_cache)}", f"--cache-directory={seen(workspace.tree_cache)}"]
+    command += [
+        f"--package-cache-dir={seen(workspace.package_cache)}",
+        f"--cache-directory={seen(workspace.tree_cache)}",
+    ]
     command += [f"--workspace-directory={seen(workspace.scratch)}", f"--sandbox-tree={seen(workspace.sandbox)}"]
     command += [f"--source-date-epoch={epoch}", f"--incremental={'yes' if incremental else 'no'}", *options, "build"]
     tools.run(workspace, command, environment={"SOURCE_DATE_EPOCH": str(epoch)}, log=output.with_suffix(".log"))

@@ -30,7 +30,7 @@ X509 = uuid.UUID("a5c059a1-94e4-4aa7-87b5-ab155c2bf072")
 SHA256 = uuid.UUID("c1c41626-504c-4092-aca9-41f936934328")
 """EFI_CERT_SHA256_GUID (UEFI 2.10, section 32.4.1)."""
 NOTHING_REVOKED = SHA256.bytes_le + struct.pack("<III", 28 + 48, 0, 48) + OWNER.bytes_le + bytes(32)
-"""A `dbx` with one entry that matches no image: firmware that insists on a `dbx` has one, and PCR 7 is the same everywhere."""
+"""A `dbx` with one entry that matches no image, so that PCR 7 is the same on firmware that insists on one."""
 
 
 @dataclass(frozen=True)

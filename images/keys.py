@@ -48,7 +48,12 @@ def make(workspace: Workspace) -> None:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         tools.run(
             workspace,
-            ["mkosi", f"--directory={tools.inside(place, workspace)}"]
-            + [f"--genkey-valid-days={VALID_DAYS}", f"--genkey-common-name={name}", "genkey"],
+            [
+                "mkosi",
+                f"--directory={tools.inside(place, workspace)}",
+                f"--genkey-valid-days={VALID_DAYS}",
+                f"--genkey-common-name={name}",
+                "genkey",
+            ],
         )
         (place / "mkosi.key").chmod(0o600)

@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from images.errors import ImageError
+
 RELEASE = "trixie"
 DEFAULT = "http://deb.debian.org/debian"
 DEFAULT_SECURITY = "http://deb.debian.org/debian-security"
+NVIDIA = "https://developer.download.nvidia.com/compute/cuda/repos/debian13/x86_64"
+NVIDIA_KEYRING = Path(__file__).with_name("mkosi") / "nvidia.asc"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -36,6 +40,18 @@ class Mirror:
         return "".join(f'{name} "{value}";\n' for name, value in self.proxy)
 
 
+def nvidia_sources() -> str:
+    """NVIDIA's own repository, for drivers newer than Debian's.
+
+    Raises:
+        ImageError: the repository's key is not beside the configuration.
+    """
+    if not NVIDIA_KEYRING.is_file():
+        raise ImageError(f"{NVIDIA_KEYRING} is missing: put the key of {NVIDIA} there, checked by its fingerprint")
+    key = "".join(f" {line or '.'}\n" for line in NVIDIA_KEYRING.read_text().splitlines())
+    return f"\nTypes: deb\nURIs: {NVIDIA}\nSuites: ./\nSigned-By:\n{key}"
+
+
 def uris(text: str) -> Iterator[str]:
     """The archive URIs in a sources file, deb822 or one-line."""
     for line in text.splitlines():
@@ -47,7 +63,11 @@ def uris(text: str) -> Iterator[str]:
 
 def find(apt: Path = Path("/etc/apt")) -> Mirror:
     """The mirror in this machine's apt configuration, else Debian's own."""
-    files = [apt / "sources.list", *sorted(apt.glob("sources.list.d/*.list")), *sorted(apt.glob("sources.list.d/*.sources"))]
+    files = [
+        apt / "sources.list",
+        *sorted(apt.glob("sources.list.d/*.list")),
+        *sorted(apt.glob("sources.list.d/*.sources")),
+    ]
     found = [uri.rstrip("/") for file in files if file.is_file() for uri in uris(file.read_text())]
     archive = next((uri for uri in found if uri.endswith("/debian")), DEFAULT)
     security = next((uri for uri in found if uri.endswith("/debian-security")), DEFAULT_SECURITY)
@@ -55,7 +75,7 @@ def find(apt: Path = Path("/etc/apt")) -> Mirror:
 
 
 def proxy() -> tuple[tuple[str, str], ...]:
-    """apt's proxy settings on this machine as (name, value); empty when apt is not installed."""
+    """Proxy settings on this machine as (name, value); empty when apt is not installed."""
     try:
         done = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=False)
     except FileNotFoundError:

@@ -26,7 +26,11 @@ def read_lock() -> dict[str, Any]:
         return {"source_date_epoch": DEFAULT_EPOCH, "profiles": {}}
     except ValueError as error:
         raise ImageError(f"{LOCK} is not JSON ({error}): restore it, or build with --update-lock") from error
-    if not isinstance(lock, dict) or not isinstance(lock.get("source_date_epoch"), int) or not isinstance(lock.get("profiles"), dict):
+    if (
+        not isinstance(lock, dict)
+        or not isinstance(lock.get("source_date_epoch"), int)
+        or not isinstance(lock.get("profiles"), dict)
+    ):
         raise ImageError(f"{LOCK} lacks source_date_epoch or profiles: restore it, or build with --update-lock")
     return lock
 
@@ -37,7 +41,7 @@ def source_date_epoch() -> int:
 
 
 def pins() -> str:
-    """apt preferences that select exactly the pinned versions, even older ones."""
+    """Preferences for apt that select exactly the pinned versions, even older ones."""
     wanted: dict[str, str] = {}
     for profile in read_lock()["profiles"].values():
         for part in profile.values():
@@ -65,11 +69,11 @@ def manifest_packages(path: Path) -> dict[str, str]:
 
 def differences(pinned: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
     """One sentence per package that is not as pinned."""
-    sentences = []
-    for name in sorted(pinned.keys() | found.keys()):
-        if pinned.get(name) != found.get(name):
-            sentences.append(f"{name}: pinned {pinned.get(name, 'absent')}, image has {found.get(name, 'absent')}")
-    return sentences
+    return [
+        f"{name}: pinned {pinned.get(name, 'absent')}, image has {found.get(name, 'absent')}"
+        for name in sorted(pinned.keys() | found.keys())
+        if pinned.get(name) != found.get(name)
+    ]
 
 
 def settle(profile: str, manifests: Mapping[str, Path], *, update: bool) -> None:
@@ -86,10 +90,12 @@ def settle(profile: str, manifests: Mapping[str, Path], *, update: bool) -> None
         return
     pinned = lock["profiles"].get(profile)
     if pinned is None:
-        raise ImageError(f"{LOCK} pins nothing for profile {profile}: build it once with --update-lock and commit the lock")
+        raise ImageError(
+            f"{LOCK} pins nothing for profile {profile}: build it once with --update-lock and commit the lock"
+        )
     wrong = [f"{part}: {line}" for part in found for line in differences(pinned.get(part, {}), found[part])]
     if wrong:
         raise ImageError(
             f"the image does not hold the pinned packages ({len(wrong)} differ): {'; '.join(wrong[:8])}. "
-            "The mirror no longer carries them: use a snapshot mirror, or build with --update-lock and review the change"
+            "The mirror no longer has them: use a snapshot mirror, or build with --update-lock and review the change"
         )

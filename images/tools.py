@@ -16,11 +16,8 @@ from images.errors import ImageError
 from images.mirror import RELEASE, Mirror
 from images.workspace import CHECKOUT, Workspace
 
-PACKAGES = (
-    "apt bubblewrap ca-certificates cpio cryptsetup-bin debian-archive-keyring diffoscope-minimal dosfstools erofs-utils "
-    "fdisk kmod libtss2-tcti-device0t64 mkosi mtools openssl python3-cryptography python3-pefile sbsigntool systemd "
-    "systemd-boot systemd-boot-efi systemd-repart systemd-ukify uidmap xz-utils zstd"
-).split()
+LIST = Path(__file__).with_name("tools-packages.txt")
+"""The tree's packages, one per line."""
 COMPLETE = "complete"
 """File in the tree that is written last: a tree without it was interrupted and is made again."""
 SOURCE, STATE = "/src", "/state"
@@ -42,6 +39,12 @@ exec chroot . /usr/bin/env -i PATH=/usr/bin:/usr/sbin HOME=/root LANG=C.UTF-8 TZ
 """
 
 
+def names(path: Path) -> list[str]:
+    """The lines of a list, without comments and blank lines."""
+    lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
+    return [line for line in lines if line]
+
+
 def make(workspace: Workspace, mirror: Mirror) -> Path:
     """Makes the tools tree unless it is there and complete; returns its path.
 
@@ -49,7 +52,7 @@ def make(workspace: Workspace, mirror: Mirror) -> Path:
         ImageError: not root, debootstrap missing or failed.
     """
     tree = workspace.tools
-    wanted = " ".join(PACKAGES)
+    wanted = " ".join(names(LIST))
     marker = tree / COMPLETE
     if marker.is_file() and marker.read_text() == wanted:
         return tree
@@ -64,7 +67,7 @@ def make(workspace: Workspace, mirror: Mirror) -> Path:
         "debootstrap",
         "--variant=minbase",
         f"--cache-dir={workspace.debs}",
-        f"--include={','.join(PACKAGES)}",
+        f"--include={','.join(names(LIST))}",
         RELEASE,
         str(tree),
         mirror.archive,
@@ -91,7 +94,11 @@ def inside(path: Path, workspace: Workspace) -> str:
 
 
 def run(
-    workspace: Workspace, command: Sequence[str], *, environment: Mapping[str, str] | None = None, log: Path | None = None
+    workspace: Workspace,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
 ) -> str:
     """Runs a command inside the tools tree; returns its standard output.
 
@@ -105,7 +112,19 @@ def run(
         ImageError: it failed; the message ends with what it said last.
     """
     settings = [f"{name}={value}" for name, value in (environment or {}).items()]
-    entered = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", ENTER, "enter"]
+    entered = [
+        "unshare",
+        "--mount",
+        "--propagation=private",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--",
+        "sh",
+        "-c",
+        ENTER,
+        "enter",
+    ]
     entered += [str(workspace.tools), str(CHECKOUT), str(workspace.root), *settings, *command]
     if log is None:
         done = subprocess.run(entered, capture_output=True, text=True, check=False)

@@ -36,7 +36,9 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> None:
     Raises:
         ImageError: it failed.
     """
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **(environment or {})})
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **(environment or {})}
+    )
     if done.returncode != 0:
         raise ImageError(f"{command[0]} ended with {done.returncode}: {(done.stdout + done.stderr).strip()[-500:]}")
 

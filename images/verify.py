@@ -21,7 +21,12 @@ from attestation.tcg.tpm_structures import PublicKey
 from images.errors import ImageError
 
 BANKS = ("sha256", "sha384")
-ADDED = {4: "an image that was started", 7: "a Secure Boot event", 9: "a command line or initrd", 11: "a section or phase"}
+ADDED = {
+    4: "an image that was started",
+    7: "a Secure Boot event",
+    9: "a command line or initrd",
+    11: "a section or phase",
+}
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Workspace:
 
     @property
     def tree_cache(self) -> Path:
-        """mkosi's trees of installed packages, so that a second build installs nothing."""
+        """Trees of installed packages, so that a second build installs nothing."""
         return self.root / "trees"
 
     @property
@@ -52,7 +52,7 @@ class Workspace:
 
     @property
     def sandbox(self) -> Path:
-        """apt configuration for mkosi: sources, pins, proxy."""
+        """Configuration of apt for mkosi: sources, pins, proxy."""
         return self.root / "sandbox"
 
     def output(self, profile: str) -> Path:

@@ -106,11 +106,11 @@ def boot(
     profile: ProfileOption = "cpu",
     save: Annotated[Path | None, typer.Option("--save", help="write the boot's evidence here")] = None,
     work: Annotated[bool, typer.Option("--work/--no-work", help="also run a few training steps")] = True,
-    limit: Annotated[float, typer.Option("--limit", help="seconds after which the machine is stopped")] = 300.0,
+    limit: Annotated[float, typer.Option("--limit", help="seconds after which the machine is stopped")] = 900.0,
     machine: Annotated[str, typer.Option("--machine", help="name of the machine whose TPM is used")] = "default",
     as_json: JsonOption = False,
 ) -> None:
-    """Boots the image in QEMU with Secure Boot and a software TPM, and verifies what it attests. Exit 1: it is refused."""
+    """Boots the image in QEMU with Secure Boot and a software TPM; verifies what it attests. Exit 1: refused."""
     from images import boot as booter  # noqa: PLC0415
     from images import build as builder  # noqa: PLC0415
     from images import firmware, reference  # noqa: PLC0415
@@ -245,12 +245,12 @@ def publish(
 
 
 def check(profile: ProfileOption = "gpu", as_json: JsonOption = False) -> None:
-    """Checks the image's configuration without building it: units, kernel command line, partitions, packages. Exit 1: findings."""
+    """Checks the image's configuration without building: units, command line, partitions. Exit 1: findings."""
     from images import hardening  # noqa: PLC0415
-    from images.workspace import PROFILES, Workspace  # noqa: PLC0415
+    from images.workspace import PROFILES  # noqa: PLC0415
 
     known(profile, PROFILES)
-    findings = attempt(lambda: hardening.check(Workspace(), profile))
+    findings = attempt(lambda: hardening.check(profile))
     emit({"profile": profile, "findings": findings}, as_json, findings or [f"{profile}: nothing found"])
     if findings:
         raise typer.Exit(int(Exit.FINDINGS))

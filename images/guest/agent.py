@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from guest.evidence import EvidenceError, collect
+from .evidence import EvidenceError, collect
 
 PORT = Path("/dev/virtio-ports/bulkhead.control")
 SOCKET = Path("/run/bulkhead/worker.sock")

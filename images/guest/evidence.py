@@ -32,8 +32,9 @@ def registers(banks: tuple[str, ...] = BANKS) -> dict[str, dict[str, str]]:
 
 
 def quote(nonce: bytes, handle: str = AK_HANDLE) -> dict[str, str]:
-    """A TPM2_Quote over `nonce` and both banks, base64: `message` (TPMS_ATTEST), `signature` (TPMT_SIGNATURE), and the
-    key's public area, `ak_public` (TPM2B_PUBLIC).
+    """A TPM2_Quote over `nonce` and both banks.
+
+    Returns base64 of TPMS_ATTEST (`message`), TPMT_SIGNATURE (`signature`) and TPM2B_PUBLIC of the key (`ak_public`).
 
     Raises:
         EvidenceError: the TPM refused; the message holds the tool's last line.
@@ -42,8 +43,10 @@ def quote(nonce: bytes, handle: str = AK_HANDLE) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as work:
         attest, signature, public = (Path(work) / name for name in ("attest", "signature", "public"))
         tool(
-            ["tpm2_quote", "-c", handle, "-l", selection, "-q", nonce.hex(), "-g", "sha256"]
-            + ["-m", str(attest), "-s", str(signature), "-Q"]
+            [
+                *("tpm2_quote", "-c", handle, "-l", selection, "-q", nonce.hex(), "-g", "sha256"),
+                *("-m", str(attest), "-s", str(signature), "-Q"),
+            ]
         )
         tool(["tpm2_readpublic", "-c", handle, "-o", str(public), "-Q"])
         return {

@@ -1,7 +1,7 @@
 """PCR 7: Secure Boot state, its variables, and the db entry that authorised the image.
 
-TCG PC Client Platform Firmware Profile 1.06, section 3.3.4.8. Each event measures a UEFI_VARIABLE_DATA: vendor GUID, length
-of the name in characters, length of the data, name in UTF-16 without its end, data.
+TCG PC Client Platform Firmware Profile 1.06, section 3.3.4.8. Each event measures a UEFI_VARIABLE_DATA: vendor
+GUID, length of the name in characters, length of the data, name in UTF-16 without its end, data.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """PCR 9: the command line and the initrd, as the kernel's EFI stub measured them.
 
-Linux 6.12, drivers/firmware/efi/libstub/efi-stub-helper.c: the load options (UTF-16LE with its NUL), then the initrd as it
-was handed over. systemd-stub 257 hands over `.initrd` (and `.ucode` before it), then a small cpio archive with the
-`.osrel` section as /.extra/os-release.
+Linux 6.12, drivers/firmware/efi/libstub/efi-stub-helper.c: the load options (UTF-16LE with its NUL), then the initrd
+as it was handed over. systemd-stub 257 hands over `.initrd` (and `.ucode` before it), then a small cpio archive with
+the `.osrel` section as /.extra/os-release.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ EMBEDDED = ((".pcrsig", "tpm2-pcr-signature.json"), (".pcrpkey", "tpm2-pcr-publi
 
 
 def load_options(cmdline: bytes) -> bytes:
-    """The command line as the stub passes it on: control characters become spaces, the end is trimmed, UTF-16LE, NUL."""
+    """The command line as the stub passes it on: no control characters, the end trimmed, UTF-16LE with NUL."""
     text = cmdline.split(b"\0")[0].decode("utf-8")
     cleaned = "".join(" " if character <= " " else character for character in text).rstrip(" ")
     return (cleaned + "\0").encode("utf-16-le")

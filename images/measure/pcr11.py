@@ -1,7 +1,8 @@
 """PCR 11: the sections of the unified kernel image, then the phases of the boot.
 
-UAPI Group specification "Unified Kernel Image" and "Linux TPM PCR Registry"; systemd-stub 257 measures each section's name
-with its NUL, then its content (VirtualSize bytes), in the order of `ORDER`. systemd-pcrextend then extends a word per phase.
+UAPI Group specifications "Unified Kernel Image" and "Linux TPM PCR Registry". systemd-stub 257 measures each section's
+name with its NUL, then its content (VirtualSize bytes), in the order of `ORDER`; systemd-pcrextend then extends a word
+per phase.
 """
 
 from __future__ import annotations

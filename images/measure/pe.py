@@ -37,9 +37,7 @@ def sections(data: bytes) -> list[Section]:
         ImageError: it is not a PE file.
     """
     pe = parse(data)
-    return [
-        Section(entry.Name.rstrip(b"\0").decode("ascii", "replace"), content(data, entry)) for entry in pe.sections
-    ]
+    return [Section(entry.Name.rstrip(b"\0").decode("ascii", "replace"), content(data, entry)) for entry in pe.sections]
 
 
 def content(data: bytes, entry: pefile.SectionStructure) -> bytes:
