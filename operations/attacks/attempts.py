@@ -380,6 +380,7 @@ NETWORK = (
         lambda s: s.client("administrator", "ec2").run_instances(
             ImageId="ami-0b0a11c0ffee00001", MinCount=1, MaxCount=1, InstanceType="c6a.xlarge", SubnetId=s.victim.subnet
         ),
+        unknown="InvalidSubnetID.NotFound",
     ),
 )
 

@@ -85,6 +85,8 @@ class Attempt:
     who: Attacker
     title: str
     call: Callable[[Stage], Any]
+    unknown: str = ""
+    """The error code by which AWS says that an id means nothing outside its own account; as good as a refusal."""
 
 
 Result = Literal["refused", "SUCCEEDED", "failed otherwise"]

@@ -42,6 +42,8 @@ def _one(stage: Stage, attempt: Attempt, refuser: Callable[[], str]) -> Outcome:
         attempt.call(stage)
     except ClientError as error:
         code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+        if code == attempt.unknown:
+            return Outcome(attempt, "refused", code, said, "the id is unknown outside the victim's account")
         return Outcome(attempt, "refused" if code in REFUSALS else "failed otherwise", code, said, refuser())
     except urllib.error.HTTPError as error:
         said = error.read().decode(errors="replace")

@@ -61,7 +61,7 @@ def _deployer(cloud: LocalCloud, tenant: Tenant) -> Session:
 def _client(cloud: LocalCloud, session: Session, service: Any, endpoint: str | None = None) -> Any:
     from botocore.config import Config  # noqa: PLC0415
 
-    config = Config(s3={"addressing_style": "path"})
+    config = Config(s3={"addressing_style": "path"}, signature_version="s3v4" if service == "s3" else None)
     return session.client(service, endpoint_url=endpoint or cloud.endpoint, config=config)
 
 
