@@ -12,6 +12,7 @@ import pickle
 import threading
 import types
 import weakref
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,13 @@ class Pickler(pickle.Pickler):
             return _find_account, (obj.service_name, obj.account_id)
         if isinstance(obj, self._dict):
             return _find_dict, (obj.service_name,)
+        if isinstance(obj, defaultdict) and type(obj) is not defaultdict:
+            return _make_default, (type(obj), obj.default_factory, dict(obj), vars(obj))
         if isinstance(obj, _LOCKS):
             return _make_lock, (type(obj) is _LOCKS[1],)
         if isinstance(obj, (RSAPrivateKey, EllipticCurvePrivateKey)):
             der = obj.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-            return load_der_private_key, (der, None)
+            return _load_key, (der,)
         if isinstance(obj, weakref.WeakValueDictionary):
             return _make_weak, (dict(obj),)
         if isinstance(obj, dict) and "__init__" in vars(type(obj)) and type(obj).__module__.startswith("moto."):
@@ -155,6 +158,19 @@ def _package(service: str) -> Any:
 
     known = backends.list_of_moto_modules()
     return service if service in known else {"lambda": "awslambda"}.get(service, service.replace("-", ""))
+
+
+def _make_default(kind: Any, factory: Any, items: dict[Any, Any], attributes: dict[str, Any]) -> Any:
+    """A subclass of `defaultdict` whose constructor takes something else than a factory."""
+    made = kind.__new__(kind)
+    defaultdict.__init__(made, factory)
+    dict.update(made, items)
+    vars(made).update(attributes)
+    return made
+
+
+def _load_key(der: bytes) -> Any:
+    return load_der_private_key(der, None)
 
 
 def _make_lock(reentrant: bool) -> Any:
