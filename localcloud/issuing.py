@@ -20,7 +20,7 @@ from compliance.reason.iam import authorise, parse_question
 from localcloud import accounts
 from localcloud.backend import Response
 from localcloud.credentials import Credentials
-from localcloud.deployed.tags import plain_tags
+from localcloud.deployed.identities import plain_tags
 from localcloud.identity import Kind, Session
 from localcloud.message import Message
 from tenancy.accounts import ACCOUNT_ID

@@ -64,7 +64,7 @@ def test_another_accounts_key_needs_both_sides(rig, tenants):
 def test_a_grant_opens_its_operations_within_its_constraints(rig, tenants):
     theirs = rig.client("kms", "globex")
     key = theirs.create_key()["KeyMetadata"]["Arn"]
-    arn = f"arn:aws:iam::{tenants['acme']}:user/administrator"
+    arn = f"arn:aws:iam::{tenants['acme']}:role/OrganizationAccountAccessRole"
     grant = theirs.create_grant(
         KeyId=key,
         GranteePrincipal=arn,

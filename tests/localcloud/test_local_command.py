@@ -120,7 +120,7 @@ def test_a_recycled_process_id_is_not_stopped(directory):
 def test_a_start_that_fails_says_why(directory):
     places = Places(Path(directory))
     places.make()
-    (places.state / "account-1.pickle").write_bytes(b"{}\nnonsense")
+    (places.state / "account-1-s3.pickle").write_bytes(b"{}\nnonsense")
     with pytest.raises(LocalCloudError, match="another version"):
         control.up(places, "a@example.com", "us-east-1")
 

@@ -121,7 +121,7 @@ def test_bodies_that_nothing_has_any_more_are_removed(rig):
 
 def test_a_damaged_snapshot_stops_the_start_with_a_way_out(rig):
     rig.client("s3").create_bucket(Bucket="box")
-    path = rig.root / "state" / f"account-{rig.id('management')}.pickle"
+    path = rig.root / "state" / f"account-{rig.id('management')}-s3.pickle"
     data = path.read_bytes()
     path.write_bytes(data[:-20])
     reset_moto()
