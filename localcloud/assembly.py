@@ -29,9 +29,9 @@ class Cloud:
         """Call `notify` after each change of the state."""
         self._listeners.append(notify)
 
-    def changed(self, touched: frozenset[str]) -> None:
-        """Keep the state of the accounts in `touched`, before the answer is sent."""
-        self.state.save(touched)
+    def changed(self, touched: frozenset[str], service: str) -> None:
+        """Keep what an operation of `service` may have changed in the accounts `touched`, before the answer is sent."""
+        self.state.save(touched, service)
         for notify in self._listeners:
             notify()
 
@@ -53,7 +53,9 @@ def build(places: Places, management_email: str) -> Cloud:
     state = State(places, credentials)
     state.load()
     management = accounts.ensure_management(management_email)
-    gateway = Gateway(Evaluator(), credentials, DecisionLog(places.decisions), Networks(), lambda _touched: None)
+    gateway = Gateway(
+        Evaluator(), credentials, DecisionLog(places.decisions), Networks(), lambda _touched, _service: None
+    )
     gateway.issuer = Issuer(places.token, credentials, management)
     cloud = Cloud(gateway, management, state)
     gateway.changed = cloud.changed

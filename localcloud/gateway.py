@@ -50,7 +50,7 @@ class Gateway:
         credentials: Credentials,
         log: DecisionLog,
         networks: Networks,
-        changed: Callable[[frozenset[str]], None],
+        changed: Callable[[frozenset[str], str], None],
     ) -> None:
         self.authoriser = authoriser
         self.credentials = credentials
@@ -66,7 +66,7 @@ class Gateway:
         with self.lock:
             if self.issuer is not None and message.raw_path == issuing.PATH:
                 response = self.issuer.answer(message, self.clock())
-                self.changed(frozenset())
+                self.changed(frozenset(), "sts")
                 return response
             service: Service | None = None
             try:
@@ -118,7 +118,7 @@ class Gateway:
         message = s3_kms.with_default(wanted, _plain(message))
         response = backend.call(service.backend, backend.environ_of(message, account, "s3.amazonaws.com"))
         if wanted.method not in {"GET", "HEAD"}:
-            self.changed(frozenset(access.account for access in needed))
+            self.changed(frozenset(access.account for access in needed), service.prefix)
         return response
 
     def _dispatch(
@@ -136,7 +136,7 @@ class Gateway:
         if service.prefix == "sts":
             sessions.remember(operation, caller, response, self.credentials, self.clock())
         if not operation.name.startswith(_READS) or operation.name in sessions.ISSUING:
-            self.changed(frozenset({account, caller.account, *(access.account for access in needed)}))
+            self.changed(frozenset({account, caller.account, *(access.account for access in needed)}), service.prefix)
         return response
 
 

@@ -25,7 +25,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
-_MARK = "_localcloud_blob"
+# Marks on an object: the digest of its body, and its attributes as they were last written.
+_DIGEST = "_localcloud_digest"
+_WRITTEN = "_localcloud_written"
 
 
 class Pickler(pickle.Pickler):
@@ -44,7 +46,7 @@ class Pickler(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         """See `pickle.Pickler.reducer_override`."""
         if isinstance(obj, self._key):
-            return _make_key, (type(obj), *self._body(obj))
+            return _make_key, (type(obj), *self._written(obj), str(self._blobs))
         if isinstance(obj, self._versions):
             return _make_versions, (type(obj), [(name, obj.getlist(name)) for name in dict.keys(obj)])
         if isinstance(obj, self._backend):
@@ -57,7 +59,7 @@ class Pickler(pickle.Pickler):
             return _make_lock, (type(obj) is _LOCKS[1],)
         if isinstance(obj, (RSAPrivateKey, EllipticCurvePrivateKey)):
             der = obj.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-            return load_der_private_key, (der, None)
+            return _load_key, (der,)
         if isinstance(obj, weakref.WeakValueDictionary):
             return _make_weak, (dict(obj),)
         if isinstance(obj, dict) and "__init__" in vars(type(obj)) and type(obj).__module__.startswith("moto."):
@@ -68,11 +70,10 @@ class Pickler(pickle.Pickler):
             return _make_function, (marshal.dumps(obj.__code__), obj.__module__, obj.__defaults__)
         return NotImplemented
 
-    def _body(self, key: Any) -> tuple[dict[str, Any], str, str]:
-        """A key's attributes, the digest of its body and the directory that holds it; the body is written once."""
-        state = {name: value for name, value in vars(key).items() if name not in {"_value_buffer", "lock", _MARK}}
-        digest = getattr(key, _MARK, None)
-        if digest is None:
+    def _written(self, key: Any) -> tuple[bytes, str]:
+        """An object's attributes as bytes and the digest of its body; both are made again only after a change."""
+        marks = vars(key)
+        if _DIGEST not in marks:
             body = key.value
             digest = hashlib.sha256(body).hexdigest()
             path = self._blobs / digest
@@ -80,40 +81,42 @@ class Pickler(pickle.Pickler):
                 new = path.with_suffix(".new")
                 new.write_bytes(body)
                 new.replace(path)
-            setattr(key, _MARK, digest)
-        return state, digest, str(self._blobs)
+            marks[_DIGEST] = digest
+        if _WRITTEN not in marks:
+            left_out = {"_value_buffer", "lock", _DIGEST, _WRITTEN}
+            buffer = io.BytesIO()
+            Pickler(buffer, self._blobs).dump({name: value for name, value in marks.items() if name not in left_out})
+            marks[_WRITTEN] = buffer.getvalue()
+        return marks[_WRITTEN], marks[_DIGEST]
+
+
+def forget(key: Any) -> None:
+    """Say that an object changed, so that its attributes are written again."""
+    vars(key).pop(_WRITTEN, None)
 
 
 def forget_body(key: Any) -> None:
-    """Say that a key's body changed, so that it is written again."""
-    vars(key).pop(_MARK, None)
+    """Say that an object's body changed, so that it is written again."""
+    vars(key).pop(_DIGEST, None)
+    forget(key)
 
 
 def body_digest(key: Any) -> str | None:
-    """The digest under which a key's body was written, if it was."""
-    digest: str | None = getattr(key, _MARK, None)
+    """The digest under which an object's body was written, if it was."""
+    digest: str | None = vars(key).get(_DIGEST)
     return digest
 
 
-def _make_key(kind: Any, state: dict[str, Any], digest: str, blobs: str) -> Any:
+def _make_key(kind: Any, written: bytes, digest: str, blobs: str) -> Any:
     import tempfile  # noqa: PLC0415
 
+    state = pickle.loads(written)  # noqa: S301 - part of our own snapshot
     key = kind.__new__(kind)
     vars(key).update(state)
-    key.lock = threading.Lock()
-    key._value_buffer = tempfile.SpooledTemporaryFile(state["_max_buffer_size"])  # noqa: SIM115 - moto closes it
-    key._value_buffer.write((Path(blobs) / digest).read_bytes())
-    setattr(key, _MARK, digest)
+    buffer = tempfile.SpooledTemporaryFile(state["_max_buffer_size"])  # noqa: SIM115 - moto closes it
+    buffer.write((Path(blobs) / digest).read_bytes())
+    vars(key).update({"lock": threading.Lock(), "_value_buffer": buffer, _DIGEST: digest, _WRITTEN: written})
     return key
-
-
-def _fill_mapping(mapping: Any, state: tuple[dict[str, Any], Any, list[tuple[Any, Any]]]) -> None:
-    attributes, factory, items = state
-    vars(mapping).update(attributes)
-    if factory is not None:
-        mapping.default_factory = factory
-    for key, value in items:
-        dict.__setitem__(mapping, key, value)
 
 
 def _make_versions(kind: type, items: list[tuple[str, list[Any]]]) -> Any:
@@ -155,6 +158,19 @@ def _package(service: str) -> Any:
 
     known = backends.list_of_moto_modules()
     return service if service in known else {"lambda": "awslambda"}.get(service, service.replace("-", ""))
+
+
+def _fill_mapping(mapping: Any, state: tuple[dict[str, Any], Any, list[tuple[Any, Any]]]) -> None:
+    attributes, factory, items = state
+    vars(mapping).update(attributes)
+    if factory is not None:
+        mapping.default_factory = factory
+    for key, value in items:
+        dict.__setitem__(mapping, key, value)
+
+
+def _load_key(der: bytes) -> Any:
+    return load_der_private_key(der, None)
 
 
 def _make_lock(reentrant: bool) -> Any:

@@ -1,7 +1,8 @@
 """The state outlives the process, a killed one too: an account's snapshot is replaced before the answer is sent.
 
-A snapshot holds every backend of one account, so that objects which refer to each other stay the same objects. It is
-written to a new file and renamed; the bodies of S3 objects are files of their own, written once.
+A snapshot holds one group of services of one account. Services whose objects refer to each other are in one group, so
+that these stay the same objects. It is written to a new file and renamed; the bodies of S3 objects are files of their
+own, written once.
 """
 
 from __future__ import annotations
@@ -24,6 +25,18 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("localcloud.state")
 _FORMAT = 1
+# Services with a snapshot of their own; all others share `rest`.
+_ALONE = ("s3", "iam", "kms", "logs")
+_GROUPS = frozenset({*_ALONE, "rest"})
+# What an operation of a service may change besides; a service that is not listed may change anything.
+_AFFECTED = {
+    "s3": frozenset({"s3", "rest"}),
+    "iam": frozenset({"iam"}),
+    "sts": frozenset({"iam", "rest"}),
+    "kms": frozenset({"kms"}),
+    "logs": frozenset({"logs"}),
+    "ec2": frozenset({"rest", "logs"}),
+}
 # Attributes of moto's dictionaries of backends that are not state.
 _NOT_STATE = frozenset({"backend", "service_name", "_use_boto3_regions", "_additional_regions", "_id"})
 
@@ -45,8 +58,9 @@ class State:
             LocalCloudError: a snapshot is of another version, or damaged.
         """
         for path in sorted(self._places.state.glob("account-*.pickle")):
+            account = path.stem.split("-")[1]
             for (service, region), attributes in self._read(path).items():
-                backend = find_backend(service, path.stem.removeprefix("account-"), region)
+                backend = find_backend(service, account, region)
                 vars(backend).clear()
                 vars(backend).update(attributes)
         common = self._places.state / "common.pickle"
@@ -56,11 +70,17 @@ class State:
             for service, attributes in kept["dictionaries"].items():
                 vars(_dictionary(service)).update(attributes)
 
-    def save(self, accounts: frozenset[str]) -> None:
-        """Replace the snapshots of `accounts` and of what belongs to no account."""
+    def save(self, accounts: frozenset[str], service: str = "") -> None:
+        """Replace the snapshots of `accounts` that an operation of `service` may have changed; all without one.
+
+        What belongs to no account is always replaced.
+        """
+        groups = _AFFECTED.get(service, _GROUPS)
         for account in sorted(accounts):
             if account:
-                self._write(self._places.state / f"account-{account}.pickle", _backends_of(account))
+                for group, backends in _backends_of(account).items():
+                    if group in groups:
+                        self._write(self._places.state / f"account-{account}-{group}.pickle", backends)
         common = {
             "sessions": self._credentials.sessions,
             "dictionaries": {
@@ -134,10 +154,13 @@ def _dictionary(service: str) -> Any:
     return _find_dict(service)
 
 
-def _backends_of(account: str) -> dict[tuple[str, str], dict[str, Any]]:
-    found = {}
+def _backends_of(account: str) -> dict[str, dict[tuple[str, str], dict[str, Any]]]:
+    """The backends of an account by group; an account's empty groups are left out."""
+    found: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
     for dictionary in _dictionaries():
         if account in dict.keys(dictionary):
             for region, backend in list(dictionary[account].items()):
-                found[(service_name(type(backend)), region)] = vars(backend)
+                service = service_name(type(backend))
+                group = service if service in _ALONE else "rest"
+                found.setdefault(group, {})[(service, region)] = vars(backend)
     return found

@@ -83,7 +83,12 @@ class Rig:
             aws_access_key_id=access,
             aws_secret_access_key=secret,
             aws_session_token=token,
-            config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}, **config),
+            config=Config(
+                signature_version="s3v4" if service == "s3" else None,
+                retries={"max_attempts": 0},
+                s3={"addressing_style": "path"},
+                **config,
+            ),
         )
 
         def deliver(request, **_kwargs):

@@ -344,7 +344,8 @@ def test_every_decision_is_logged_with_what_decided(rig, tenants):
     assert last["action"] == "s3:ListBucket"
     assert last["decision"] == "denied"
     assert last["resource"] == "arn:aws:s3:::private"
-    assert last["caller"] == f"arn:aws:iam::{tenants['acme']}:user/administrator"
+    role = f"arn:aws:sts::{tenants['acme']}:assumed-role/OrganizationAccountAccessRole/local-administrator"
+    assert last["caller"] == role
     assert last["decidedBy"].startswith("resourcePolicy")
     assert any(line["decision"] == "allowed" for line in lines)
 
