@@ -26,7 +26,8 @@ def prove_bundle(folder: Path, tenants: Iterable[str] | None = None) -> tuple[Pr
     try:
         bundle = open_bundle(folder)
         scope = scope_from_json(bundle.scope)
-        estate = estate_of_facts(bundle.facts(), scope)
+        double = bool(bundle.manifest.get("local_test_double"))
+        estate = estate_of_facts(bundle.facts(), scope, test_double=double)
     except BundleError as error:
         raise CommandError(str(error)) from error
     return prove(estate, tenants), scope
