@@ -171,6 +171,8 @@ def inspect() -> Statement:
             "sns:List*",
             "sqs:GetQueueAttributes",
             "sqs:List*",
+            "ssm:DescribeDocumentPermission",
+            "ssm:ListDocuments",
             "sts:GetCallerIdentity",
             "tag:GetResources",
         ],

@@ -129,6 +129,7 @@ def disjoint(left: tuple[Piece, ...], right: tuple[Piece, ...]) -> bool:
     return True
 
 
+@lru_cache(maxsize=65536)
 def within(inner: tuple[Piece, ...], outer: str) -> bool:
     """Whether certainly every string that the inner pattern matches also matches the outer one.
 
@@ -136,18 +137,13 @@ def within(inner: tuple[Piece, ...], outer: str) -> bool:
     five parts of an ARN they must not reach beyond their part for that to hold.
     """
     text = plain_text(inner)
-    if is_arn(outer):
-        before = text.split(":", _PARTS_BEFORE_RESOURCE)[:_PARTS_BEFORE_RESOURCE]
-        if any(kind == "glob" and "*" in part for kind, _ in inner for part in before):
-            return False
-    return (
-        re.fullmatch(
-            _by_part((("glob", outer),), reach_beyond=False) if is_arn(outer) else _anywhere((("glob", outer),)),
-            text,
-            re.DOTALL,
-        )
-        is not None
-    )
+    if not is_arn(outer):
+        return string_regex((("glob", outer),)).fullmatch(text) is not None
+    before = text.split(":", _PARTS_BEFORE_RESOURCE)[:_PARTS_BEFORE_RESOURCE]
+    if any(kind == "glob" and "*" in part for kind, _ in inner for part in before):
+        return False
+    regex = condition_arn_regex((("glob", outer),))
+    return regex is not None and regex.fullmatch(text) is not None
 
 
 def plain_text(pieces: Sequence[Piece]) -> str:

@@ -50,7 +50,9 @@ class Finding:
         return result
 
 
-def look_up(policies: Iterable[Labelled], request: Request, *, limited: bool = False) -> Finding:
+def look_up(
+    policies: Iterable[Labelled], request: Request, *, limited: bool = False, allows_only: bool = False
+) -> Finding:
     """Evaluates the statements that speak of the request's action.
 
     Args:
@@ -58,12 +60,13 @@ def look_up(policies: Iterable[Labelled], request: Request, *, limited: bool = F
         request: the question.
         limited: whether the caller has a permissions boundary; a `Deny` with `NotPrincipal` then always names it (IAM
             User Guide, "Permissions boundaries for IAM entities").
+        allows_only: leaves denies aside.
     """
     finding = Finding()
     action = request.action
     for labelled in policies:
         allows, denies = labelled.policy.about(action)
-        for statement in denies:
+        for statement in () if allows_only else denies:
             match = _match(labelled.label, statement, request, limited)
             if match is not None:
                 finding.denies.append(match)

@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from compliance.reason.iam.context import ABSENT, ANYTHING, Context, Unknown, Value
-from compliance.reason.iam.decide import Decision, authorise
+from compliance.reason.iam.decide import Decision, Reason, authorise
 from compliance.reason.iam.globs import string_regex
 from compliance.reason.iam.policy import Policy
 from compliance.reason.iam.principals import Principal, PrincipalElement
 from compliance.reason.iam.request import Documents, Request, derived_keys
+from compliance.reason.iam.service_rules import always_allowed
+from compliance.reason.iam.statements import look_up
 from compliance.reason.iam.vocabulary import candidates, grant_keys, instances_of_resource, keys_of, named_by_conditions
 
 _BOUND: Final = 3000
@@ -73,6 +75,9 @@ def possible(request: Request, documents: Documents, bound: int = _BOUND) -> Pos
         documents: the policies that apply, whatever the completion.
         bound: evaluations to spend on a witness.
     """
+    unnamed = _not_let_in(request, documents)
+    if unnamed is not None:
+        return Possibility("impossible", unnamed)
     symbolic = authorise(request, documents)
     if symbolic.decision == "denied":
         return Possibility("impossible", symbolic)
@@ -89,6 +94,33 @@ def possible(request: Request, documents: Documents, bound: int = _BOUND) -> Pos
     if search.spent >= bound:
         why = f"the search for a witness stopped after {bound} evaluations"
     return Possibility("undecided", symbolic, None, f"{why}; open: {symbolic.decided_by.text}")
+
+
+_NOBODY_LETS_IN: Final = Reason(
+    "resourcePolicy", "", "does not allow", "no statement of the resource's policy allows this caller or its account"
+)
+
+
+def _not_let_in(request: Request, documents: Documents) -> Decision | None:
+    """The refusal, if the caller is of another account and nothing on the resource's side can let it in.
+
+    It is what `authorise` finds as well, without looking at anything else; most questions of a proof end here.
+    """
+    if request.same_account or not request.principal.in_aws or documents.grants or _has_acl(documents):
+        return None
+    if always_allowed(request):
+        return None
+    policy = documents.resource
+    if policy is not None and look_up((policy,), request, allows_only=True).allows:
+        return None
+    return Decision("denied", _NOBODY_LETS_IN, (_NOBODY_LETS_IN,))
+
+
+def _has_acl(documents: Documents) -> bool:
+    setting = documents.s3
+    return setting is not None and (
+        setting.ownership != "BucketOwnerEnforced" or setting.access_point is not None or bool(setting.object_owner)
+    )
 
 
 def policies_of(documents: Documents) -> Iterator[Policy]:

@@ -1,0 +1,57 @@
+"""The estate that Terraform is about to make.
+
+Each planned resource is written as the API answers that it will lead to, and the readers of live facts read those: what
+is proved before deployment and what is proved of the deployed state go through the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from compliance.estate.build import Builder
+from compliance.estate.from_facts import READERS
+from compliance.estate.index import Index
+from compliance.estate.model import Estate
+from compliance.estate.owners import owners_of
+from compliance.estate.planned_answers import ANSWERS, IGNORED, Answers
+from compliance.estate.terraform import Planned, resources_of
+from compliance.facts.scope import Scope
+
+
+def estate_of_plans(documents: Mapping[str, Any], scope: Scope) -> Estate:
+    """The estate of a scope from plans or synthesised stacks, by stack name.
+
+    Raises:
+        ComplianceError: a document is neither.
+    """
+    planned: list[Planned] = []
+    for stack, document in sorted(documents.items()):
+        tenant = next((t for t in scope.tenants if stack.startswith(f"{t.id}-")), None)
+        account = tenant.account if tenant is not None else scope.management_account
+        planned += resources_of(document, stack, account, tenant.region if tenant is not None else scope.home_region)
+    return _estate(planned, scope)
+
+
+def _estate(planned: Iterable[Planned], scope: Scope) -> Estate:
+    builder = Builder(owners_of(scope), "plan")
+    answers = Answers(scope, builder)
+    unread: dict[str, int] = {}
+    resources = list(planned)
+    by_id = {resource.id: resource for resource in resources}
+    for resource in resources:
+        translate = ANSWERS.get(resource.type)
+        if translate is not None:
+            translate(answers, resource, by_id)
+        elif resource.type not in IGNORED:
+            unread[resource.type] = unread.get(resource.type, 0) + 1
+    index = Index(answers.facts())
+    for read in READERS:
+        read(index, builder)
+    seen = {resource.account for resource in resources}
+    for account in builder.owners.by_account:
+        if account not in seen and builder.owners.by_account[account]:
+            builder.gap(account, (), "account", "no stack of this account is among the plans")
+    for kind, number in sorted(unread.items()):
+        builder.unknown.append(f"{number} × {kind}: no reader for this type of resource")
+    return builder.finish()

@@ -1,0 +1,101 @@
+"""Proofs for commands: of collected facts, of plans, and what refuses a deployment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from operations.errors import CommandError
+
+if TYPE_CHECKING:
+    from compliance.facts.scope import Scope
+    from compliance.prove.result import Proofs
+
+
+def prove_bundle(folder: Path, tenants: Iterable[str] | None = None) -> tuple[Proofs, Scope]:
+    """The proof of a bundle of facts; its scope is in it. Raises `CommandError` for a bundle that cannot be read."""
+    from compliance.estate.from_facts import estate_of_facts  # noqa: PLC0415 - quick start
+    from compliance.facts.bundle import open_bundle  # noqa: PLC0415
+    from compliance.facts.errors import BundleError  # noqa: PLC0415
+    from compliance.facts.scope import scope_from_json  # noqa: PLC0415
+    from compliance.prove.engine import prove  # noqa: PLC0415
+
+    try:
+        bundle = open_bundle(folder)
+        scope = scope_from_json(bundle.scope)
+        double = bool(bundle.manifest.get("local_test_double"))
+        estate = estate_of_facts(bundle.facts(), scope, test_double=double)
+    except BundleError as error:
+        raise CommandError(str(error)) from error
+    return prove(estate, tenants), scope
+
+
+def prove_plans(folder: Path, scope: Scope, tenants: Iterable[str] | None = None) -> Proofs:
+    """The proof of the plans in a folder.
+
+    The folder holds `<stack>.json` (`terraform show -json` of a plan) or `<stack>/cdk.tf.json` (synthesised).
+    """
+    from compliance.errors import ComplianceError  # noqa: PLC0415 - quick start
+    from compliance.estate.from_terraform import estate_of_plans  # noqa: PLC0415
+    from compliance.prove.engine import prove  # noqa: PLC0415
+
+    files = {path.parent.name: path for path in folder.glob("*/cdk.tf.json")}
+    files |= {path.stem: path for path in folder.glob("*.json")}
+    if not files:
+        raise CommandError(f"{folder}: no <stack>.json and no <stack>/cdk.tf.json here; run `bulkhead plan` first")
+    documents: dict[str, Any] = {}
+    for stack, path in files.items():
+        try:
+            documents[stack] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CommandError(f"{path}: cannot be read: {error}") from error
+    try:
+        return prove(estate_of_plans(documents, scope), tenants)
+    except ComplianceError as error:
+        raise CommandError(str(error)) from error
+
+
+def refusals(proofs: Proofs, scope: Scope, today: date, judged: Iterable[str]) -> list[str]:
+    """What keeps a plan from being deployed: everything that breaks a proof and is not waived.
+
+    A waiver of rule `isolation.<path>` or `isolation.lock.<lock>` in the victim's tenant file, with owner, reason and
+    an expiry that has not passed, lets the deployment through. What could not be judged counts for the tenants that
+    are deployed.
+    """
+    deployed = set(judged)
+    found: list[str] = []
+
+    def refuse(victim: str, rule: str, resource: str, text: str) -> None:
+        if not waived(scope, victim, rule, resource, today) and text not in found:
+            found.append(text)
+
+    for (attacker, victim, path), findings in proofs.findings.items():
+        for finding in findings:
+            why = f"{attacker} to {victim}, {path}: {finding.verdict}: {'; '.join(finding.reasons)}"
+            refuse(victim, f"isolation.{path}", finding.resource, why)
+    for (victim, path), findings in proofs.against.items():
+        for finding in findings:
+            if finding.verdict == "violated" or victim in deployed:
+                why = f"everyone to {victim}, {path}: {finding.verdict}: {'; '.join(finding.reasons)}"
+                refuse(victim, f"isolation.{path}", finding.resource, why)
+    for lock in proofs.locks:
+        if lock.verdict != "proved":
+            why = f"{lock.to}, {lock.subject} on {lock.resource}: {'; '.join(lock.reasons)}"
+            refuse(lock.to, f"isolation.lock.{lock.path}", lock.resource, why)
+    for leak in proofs.outside:
+        why = f"{leak.attacker} to {leak.to}, {leak.path}: {'; '.join(leak.reasons)}"
+        refuse(leak.to, f"isolation.{leak.path}", leak.resource, why)
+    return found
+
+
+def waived(scope: Scope, tenant: str, rule: str, resource: str, today: date) -> bool:
+    """Whether a waiver of the tenant covers a rule and resource and has not expired."""
+    return any(
+        waiver.rule == rule and waiver.resource in (None, resource) and date.fromisoformat(waiver.expires) >= today
+        for known in scope.tenants
+        if known.id == tenant
+        for waiver in known.waivers
+    )
