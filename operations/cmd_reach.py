@@ -47,10 +47,14 @@ def reach_command(
         answer = reach(network, source, target, header=header, one_way=one_way, possible=possible)
     except ComplianceError as error:
         if as_json:
-            typer.echo(json.dumps({"error": {"place": error.place, "reason": error.reason}}, indent=2))
+            typer.echo(
+                json.dumps({"error": {"place": error.place, "reason": error.reason}}, indent=2, ensure_ascii=False)
+            )
             raise typer.Exit(int(Exit.BAD_INPUT)) from error
         raise CommandError(str(error)) from error
-    typer.echo(json.dumps(answer.as_json(), indent=2) if as_json else _words(answer, source, target))
+    typer.echo(
+        json.dumps(answer.as_json(), indent=2, ensure_ascii=False) if as_json else _words(answer, source, target)
+    )
     raise typer.Exit(int(_EXITS[answer.disposition]))
 
 

@@ -88,7 +88,7 @@ def to_endpoint(search: Search, flow: Flow, route: Route, _vpc: str, subnet: str
         else:
             search.unknown(flow, route.target, "VPC endpoint")
         return
-    if endpoint.state != "available":
+    if endpoint.state not in ("available", "partial"):
         search.block(flow, "VPC endpoint", endpoint.id, f"is {endpoint.state}")
         return
     if endpoint.id in search.goal.crossings:

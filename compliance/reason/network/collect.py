@@ -166,7 +166,7 @@ class Collector:
             known = self.groups.items.get(group)
             if known is not None:
                 self.groups.items[group] = replace(
-                    known, ingress=known.ingress | ingress, egress=known.egress | egress_rules
+                    known, ingress=known.ingress | ingress, egress=known.egress | egress_rules, unlisted=frozenset()
                 )
 
     def _read_elastic_addresses(self) -> None:

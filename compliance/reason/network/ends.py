@@ -281,20 +281,32 @@ def _gateways_in(network: Network, vpc: str, subnet: str | None) -> frozenset[st
 
 
 def _block(network: Network, text: str, block: Ranges, *, possible: bool) -> End:
-    """Hosts with an address in the block, private or public, and the part of the block that lies in no VPC."""
-    hosts = []
+    """Hosts with an address in the block, private or public, and the part of the block that lies in no VPC.
+
+    In a VPC of which the block holds no host's address, it stands for any host that could be placed there.
+    """
+    hosts: list[Interface] = []
     inside: Ranges = ()
     for vpc in sorted(network.vpcs):
-        inside = union(inside, covered(network.vpcs[vpc].blocks))
-        for host in hosts_of_vpc(network, vpc, possible=possible):
-            private = intersect(host.addresses, block)
-            public = tuple((own, met) for own, outer in host.public if (met := intersect(outer, block)))
-            if host.possible and not private:
-                continue
-            if private or public:
-                reached = union(private, *(own for own, _ in public))
-                hosts.append(replace(host, addresses=reached, public=public or _only(host, private)))
+        own = covered(network.vpcs[vpc].blocks)
+        inside = union(inside, own)
+        found = [part for host in hosts_of_vpc(network, vpc, possible=possible) if (part := _part(host, block))]
+        if not found and intersect(own, block):
+            subnets = (network.subnets[name] for name in network.subnets_of_vpc.get(vpc, ()))
+            anywhere = (possible_host(network, subnet, subnet.owner) for subnet in subnets)
+            found = [part for host in anywhere if (part := _part(host, block))]
+        hosts += found
     return End(text, tuple(hosts), outside=subtract(block, inside))
+
+
+def _part(host: Interface, block: Ranges) -> Interface | None:
+    """The host with only its addresses in the block, and those behind its public addresses there; None without any."""
+    private = intersect(host.addresses, block)
+    public = tuple((own, met) for own, outer in host.public if (met := intersect(outer, block)))
+    if not private and (host.possible or not public):
+        return None
+    reached = union(private, *(own for own, _ in public))
+    return replace(host, addresses=reached, public=public or _only(host, private))
 
 
 def _only(host: Interface, private: Ranges) -> tuple[tuple[Ranges, Ranges], ...]:

@@ -43,9 +43,13 @@ def through_groups(network: Network, interface: Interface, flow: Flow, *, egress
             uncertain.append(_everything())
             missing[_undescribed(network, name, "security group")] = None
             continue
+        way = "egress" if egress else "ingress"
+        if way in group.unlisted:
+            uncertain.append(_everything())
+            missing[f"{way} rules of security group {name}"] = None
         for rule in group.egress if egress else group.ingress:
             peers, lacking = _peers(network, interface, rule, flow, egress=egress)
-            label = f"{name} {'egress' if egress else 'ingress'} {_rule_text(rule)}"
+            label = f"{name} {way} {_rule_text(rule)}"
             certain += [(_box(rule, low, high, egress=egress), label) for low, high in peers]
             if lacking:
                 uncertain += [_box(rule, *ANY[0], egress=egress)]

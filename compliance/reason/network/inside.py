@@ -159,7 +159,7 @@ def settle(search: Search, flow: Flow, vpc: str, subnet: str | None) -> None:
     """Packets for addresses of the VPC: into the hosts of the goal, and into endpoints that lead further."""
     for host in search.hosts_in(vpc):
         met = flow.space.towards(host.addresses)
-        if not host.possible and not flow.entered:
+        if met and not host.possible and not flow.entered:
             met = met.coming_from(subtract(ANY, host.addresses))  # what a host sends to itself is no packet
         if met:
             for landed in land(search, replace(flow, space=met), host, subnet):

@@ -89,7 +89,10 @@ class GroupRule:
 
 @dataclass(frozen=True, slots=True)
 class SecurityGroup:
-    """A security group: what its members may receive and send."""
+    """A security group: what its members may receive and send.
+
+    `unlisted` holds "ingress" or "egress" where the facts do not list those rules at all, as opposed to listing none.
+    """
 
     id: str
     vpc: str | None
@@ -97,6 +100,7 @@ class SecurityGroup:
     region: str | None
     ingress: frozenset[GroupRule]
     egress: frozenset[GroupRule]
+    unlisted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

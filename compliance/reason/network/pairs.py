@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from compliance.reason.network.addresses import PUBLIC_V6, intersect
 from compliance.reason.network.components import Components, components
 from compliance.reason.network.ends import End, resolve, union_of
 from compliance.reason.network.flow import Obstacle
@@ -62,7 +63,7 @@ def reach_all(
     }
     joined = components(network)
     homes = {name: _components_of(end, joined) for name, end in ends.items()}
-    entered = {name for name, end in ends.items() if {h.vpc for h in end.interfaces} & joined.entered}
+    entered = {name for name, end in ends.items() if _is_public(end, joined)}
     inhabitants: dict[str, set[str]] = {}
     for name, places in homes.items():
         for place in places:
@@ -75,6 +76,13 @@ def reach_all(
         targets.discard(name)
         _decide(network, end, {t: ends[t] for t in sorted(targets)}, decided, header, one_way=one_way)
     return AllPairs(tuple(tenants), decided)
+
+
+def _is_public(end: End, joined: Components) -> bool:
+    """Whether the internet has an address for one of its hosts and a gateway into its VPC."""
+    return any(
+        host.vpc in joined.entered and (host.public or intersect(host.addresses, PUBLIC_V6)) for host in end.interfaces
+    )
 
 
 def _components_of(end: End, joined: Components) -> frozenset[str]:

@@ -16,7 +16,8 @@ _LAST_RULE = 32767
 
 
 def parse_security_group(record: Record) -> SecurityGroup:
-    """One item of `SecurityGroups`."""
+    """One item of `SecurityGroups`; rules whose list is absent may still come from `SecurityGroupRules`."""
+    lists = (("ingress", "IpPermissions"), ("egress", "IpPermissionsEgress"))
     return SecurityGroup(
         id=record.required("GroupId"),
         vpc=record.text("VpcId"),
@@ -24,6 +25,7 @@ def parse_security_group(record: Record) -> SecurityGroup:
         region=record.document.region,
         ingress=frozenset(rule for item in record.children("IpPermissions") for rule in _permission(item)),
         egress=frozenset(rule for item in record.children("IpPermissionsEgress") for rule in _permission(item)),
+        unlisted=frozenset(way for way, key in lists if key not in record.fields),
     )
 
 

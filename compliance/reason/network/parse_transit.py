@@ -29,7 +29,7 @@ def parse_vpc_attachment(record: Record) -> TransitAttachment:
         gateway=record.required("TransitGatewayId"),
         kind="vpc",
         resource=record.required("VpcId"),
-        state=record.text("State") or "available",
+        state=_state(record),
         subnets=tuple(sorted(record.texts("SubnetIds"))),
         group_references=record.child("Options").text("SecurityGroupReferencingSupport") != "disable",
     )
@@ -47,7 +47,7 @@ def parse_attachment(record: Record) -> TransitAttachment:
         gateway=record.required("TransitGatewayId"),
         kind="peering" if kind == "tgw-peering" else kind,
         resource=record.text("ResourceId") or "",
-        state=record.text("State") or "available",
+        state=_state(record),
         table=table,
     )
 
@@ -57,11 +57,17 @@ def parse_peering_attachment(record: Record) -> tuple[TransitAttachment, Transit
     ends = [record.child(name).required("TransitGatewayId") for name in ("RequesterTgwInfo", "AccepterTgwInfo")]
     attachment = record.required("TransitGatewayAttachmentId")
     far = record.text("AccepterTransitGatewayAttachmentId") or attachment
-    state = record.text("State") or "available"
+    state = _state(record)
     return (
         TransitAttachment(attachment, ends[0], "peering", ends[1], state),
         TransitAttachment(far, ends[1], "peering", ends[0], state),
     )
+
+
+def _state(record: Record) -> str:
+    """An attachment that is being modified goes on carrying packets."""
+    state = record.text("State") or "available"
+    return "available" if state == "modifying" else state
 
 
 def parse_transit_route(record: Record) -> TransitRoute | None:

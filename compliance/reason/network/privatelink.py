@@ -49,7 +49,7 @@ def through_endpoint(search: Search, flow: Flow, endpoint: str) -> None:
     known = search.network.endpoints[endpoint]
     if moved is None:
         return
-    if known.state != "available":
+    if known.state not in ("available", "partial"):
         search.block(flow, "VPC endpoint", endpoint, f"is {known.state}")
         return
     at_provider(search, moved.through("VPC endpoint", endpoint, f"leads to {known.service}", moved.space), endpoint)

@@ -13,8 +13,9 @@ from compliance.reason.network.between import from_site, to_peering, to_transit,
 from compliance.reason.network.ends import End, resolve
 from compliance.reason.network.flow import Flow, Obstacle, Witness, witness_of
 from compliance.reason.network.inside import emit
-from compliance.reason.network.internet import at_internet, from_nat, to_egress_only, to_internet_gateway, to_nat
+from compliance.reason.network.internet import at_internet, to_egress_only, to_internet_gateway
 from compliance.reason.network.model import Interface
+from compliance.reason.network.nat import from_nat, to_nat
 from compliance.reason.network.network import Network
 from compliance.reason.network.privatelink import provider_endpoints, service_of, through_endpoint
 from compliance.reason.network.protocols import Header

@@ -80,7 +80,7 @@ def join_subnets(old: Subnet, new: Subnet) -> Subnet | None:
 
 def join_groups(old: SecurityGroup, new: SecurityGroup) -> SecurityGroup | None:
     """The same rules told by two callers."""
-    if (old.vpc, old.ingress, old.egress) != (new.vpc, new.ingress, new.egress):
+    if replace(old, owner=None, region=None) != replace(new, owner=None, region=None):
         return None
     return replace(old, owner=old.owner or new.owner)
 

@@ -67,13 +67,23 @@ class Box:
 
     def meet(self, other: Box) -> Box | None:
         """Packets in both boxes, or None."""
-        sides: list[Interval] = []
-        for mine, theirs in zip(self.sides(), other.sides(), strict=True):
-            low, high = max(mine[0], theirs[0]), min(mine[1], theirs[1])
-            if low > high:
-                return None
-            sides.append((low, high))
-        return Box(*sides)
+        source, destination = _overlap(self.source, other.source), _overlap(self.destination, other.destination)
+        if source is None or destination is None:
+            return None
+        protocol = _overlap(self.protocol, other.protocol)
+        source_port = _overlap(self.source_port, other.source_port)
+        destination_port = _overlap(self.destination_port, other.destination_port)
+        if protocol is None or source_port is None or destination_port is None:
+            return None
+        return Box(source, destination, protocol, source_port, destination_port)
+
+    def to(self, destination: Interval) -> Box:
+        """The box with other destinations."""
+        return Box(self.source, destination, self.protocol, self.source_port, self.destination_port)
+
+    def coming(self, source: Interval) -> Box:
+        """The box with other sources."""
+        return Box(source, self.destination, self.protocol, self.source_port, self.destination_port)
 
     def sides(self) -> tuple[Interval, Interval, Interval, Interval, Interval]:
         """The five intervals in order."""
@@ -128,29 +138,15 @@ class Space:
 
     def towards(self, destinations: Ranges) -> Space:
         """Packets whose destination is in the set."""
-        return Space(
-            tuple(
-                replace(box, destination=part)
-                for box in self.boxes
-                for part in intersect((box.destination,), destinations)
-            )
-        )
+        return Space(tuple(box.to(part) for box in self.boxes for part in intersect((box.destination,), destinations)))
 
     def beyond(self, destinations: Ranges) -> Space:
         """Packets whose destination is not in the set."""
-        return Space(
-            tuple(
-                replace(box, destination=part)
-                for box in self.boxes
-                for part in subtract((box.destination,), destinations)
-            )
-        )
+        return Space(tuple(box.to(part) for box in self.boxes for part in subtract((box.destination,), destinations)))
 
     def coming_from(self, sources: Ranges) -> Space:
         """Packets whose source is in the set."""
-        return Space(
-            tuple(replace(box, source=part) for box in self.boxes for part in intersect((box.source,), sources))
-        )
+        return Space(tuple(box.coming(part) for box in self.boxes for part in intersect((box.source,), sources)))
 
     def destinations(self) -> Ranges:
         """Every destination that occurs."""

@@ -158,7 +158,17 @@ def test_secondary_addresses_and_prefixes_are_the_hosts_own() -> None:
     host["Ipv4Prefixes"] = [{"Ipv4Prefix": "10.2.1.128/28"}]
     for address in ("10.2.1.77", "10.2.1.130"):
         assert rig.says("i-a", address) == "reachable"
-    assert rig.says("i-a", "10.2.1.78") == "unreachable"
+    rig.item("SecurityGroups", GroupId="sg-b")["IpPermissions"] = [allow("10.9.0.0/16")]
+    assert rig.says("i-a", "10.2.1.77") == "unreachable"
+
+
+def test_a_block_without_hosts_stands_for_any_host_that_could_be_placed_there() -> None:
+    rig = peered().subnet("subnet-b9", "vpc-b", "10.2.9.0/24")
+    assert rig.says("i-a", "10.2.9.0/24") == "reachable"
+    assert rig.says("10.2.9.7", "i-a") == "reachable"
+    assert rig.says("i-a", "10.2.200.0/24") == "unreachable"
+    rig.item("SecurityGroups", GroupId="sg-b")["IpPermissions"] = []
+    assert rig.says("i-a", "10.2.9.0/24") == "unreachable"
 
 
 def test_a_host_does_not_count_as_its_own_neighbour() -> None:

@@ -141,6 +141,16 @@ def test_contradictory_descriptions_of_a_group_are_indeterminate() -> None:
     assert "described differently" in answer.missing[0]
 
 
+def test_rules_that_are_not_listed_are_unknown_but_an_empty_list_is_none() -> None:
+    rig = one_vpc()
+    del rig.item("SecurityGroups", GroupId="sg-1")["IpPermissionsEgress"]
+    answer = rig.reach("i-1", "i-2")
+    assert answer.disposition == "indeterminate"
+    assert answer.missing == ("egress rules of security group sg-1",)
+    rig.item("SecurityGroups", GroupId="sg-1")["IpPermissionsEgress"] = []
+    assert rig.says("i-1", "i-2") == "unreachable"
+
+
 def test_neighbours_in_one_subnet_meet_groups_but_no_acl() -> None:
     rig = one_vpc()
     rig.host("3", "vpc-a", "subnet-1", "10.1.1.11", "sg-2")
