@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Verify and appraise attestation evidence, offline.", no_args_is_help=True)
     group.command("verify")(verify)
     group.command("explain")(explain)
+    group.command("compile")(compile_policy)
     app.add_typer(group, name="attest")
 
 
@@ -87,6 +88,22 @@ def explain(
     else:
         sys.stdout.write("\n".join(lines) + "\n")
     raise typer.Exit(int(Exit.CLEAN if verdict.accepted else Exit.FINDINGS))
+
+
+def compile_policy(
+    policy: Annotated[Path, typer.Option("--policy", help="release policy (YAML)")],
+    target: Annotated[str, typer.Option("--target", help="aws, gcp or offline")],
+) -> None:
+    """One release policy as a KMS key policy, as a workload identity provider with bindings, or as offline policies."""
+    from attestation.errors import AttestationError  # noqa: PLC0415 - heavy libraries load when asked for
+    from attestation.release.forms import compile_form  # noqa: PLC0415
+    from attestation.release.policy import load_release_policy  # noqa: PLC0415
+
+    try:
+        document = compile_form(load_release_policy(_read(policy, "--policy"), str(policy)), target)
+    except AttestationError as error:
+        raise CommandError(str(error)) from error
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
 def _read(path: Path, option: str) -> bytes:

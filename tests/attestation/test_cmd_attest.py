@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from attestation.nitro_issuer import issue, make_root
+from attestation.policy import AppraisalPolicy
 from operations.cli import build
 from operations.errors import CommandError
 from tests.attestation.makers import NOW, Authority, TokenIssuer, Tpm, as_bytes, boot_log, pem, snp_report, tdx_quote
@@ -156,3 +157,22 @@ def test_explain_of_an_accepted_quote_says_what_was_not_judged(run):
     assert code == 0
     assert "accepted" in out.splitlines()[0]
     assert "Not evaluated: ak_trust" in out
+
+
+def test_compile_gives_the_three_forms(tmp_path):
+    from tests.attestation.release_fixtures import image, policy
+
+    path = tmp_path / "release.yaml"
+    path.write_text(policy([image(1)]).model_dump_json())
+
+    def run(target):
+        return CliRunner().invoke(build(), ["attest", "compile", "--policy", str(path), "--target", target])
+
+    key_policy = json.loads(run("aws").stdout)
+    assert any(statement["Sid"] == "DenyGrants" for statement in key_policy["Statement"])
+    assert "disabled-since-boot" in json.loads(run("gcp").stdout)["provider"]["attribute_condition"]
+    offline = json.loads(run("offline").stdout)["policies"]
+    assert set(offline) == {"nitro", "tpm", "gcp-token"}
+    for kind in offline:
+        AppraisalPolicy.model_validate(offline[kind]["ordinary"])
+    assert isinstance(run("azure").exception, CommandError)

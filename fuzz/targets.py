@@ -1,0 +1,68 @@
+"""What is fuzzed: one function per parser, and seeds for each. Only `AttestationError` may come out of a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from attestation.certificates import load_certificates
+from attestation.errors import AttestationError
+from attestation.ledger.entry import read_line
+from attestation.policy import AppraisalPolicy, load_policy
+from attestation.tcg.eventlog import parse as parse_log
+from attestation.tcg.replay import consistency
+from attestation.verify import KINDS, Inputs, judge
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+Target = Callable[[bytes], None]
+
+
+class AcceptedError(AssertionError):
+    """Evidence that no root of ours signed was accepted: the worst that fuzzing can find."""
+
+
+def _kind(kind: str) -> Target:
+    """Judges bytes as evidence under the vendors' pinned roots, which signed none of the seeds."""
+
+    def run(data: bytes) -> None:
+        verdict = judge(kind, Inputs(data, at=AT), AppraisalPolicy(require_anchored=True))
+        if verdict.accepted:
+            raise AcceptedError(f"{kind}: accepted {data[:64].hex()}…")
+
+    return run
+
+
+def _event_log(data: bytes) -> None:
+    log = parse_log(data)
+    for event in log.events:
+        event.as_json()
+    consistency(log)
+
+
+def _certificates(data: bytes) -> None:
+    load_certificates(data, "fuzz")
+
+
+def _policy(data: bytes) -> None:
+    load_policy(data, "fuzz")
+
+
+def _ledger(data: bytes) -> None:
+    read_line(data, "fuzz")
+
+
+TARGETS: dict[str, Target] = {
+    **{kind: _kind(kind) for kind in KINDS},
+    "event-log": _event_log,
+    "certificates": _certificates,
+    "policy": _policy,
+    "ledger": _ledger,
+}
+
+
+def run(name: str, data: bytes) -> None:
+    """One input through one target; a clear refusal is what is wanted."""
+    try:
+        TARGETS[name](data)
+    except AttestationError:
+        return
