@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +23,7 @@ from stacks.vault import VaultStack
 from tenancy.fleet import Fleet
 from tenancy.tenant import Tenant
 
-IGNORES_THE_GUARD = "CDKTF_CONTINUE_SYNTH_ON_ERROR_ANNOTATIONS"
-"""With this variable cdktn writes a stack in spite of what its aspects object to."""
-
+ERROR_LEVEL = "@cdktf/error"
 STATE_DIR = Path(".bulkhead/state")
 
 
@@ -72,14 +70,22 @@ def _forget_stacks_not_in(out_dir: Path, names: set[str]) -> None:
 
 
 def _write(app: App) -> None:
-    if os.environ.get(IGNORES_THE_GUARD):
-        msg = f"{IGNORES_THE_GUARD}: set, so resources without owner or encryption would be written. Unset it"
-        raise StackError(msg)
     try:
         app.synth()
     except RuntimeError as error:  # what jsii makes of every exception of the JavaScript side
         msg = f"the stacks were not written: {error}"
         raise StackError(msg) from error
+    # The command lines set CDKTF_CONTINUE_SYNTH_ON_ERROR_ANNOTATIONS, and cdktn then writes what the guard objects to.
+    manifest = json.loads((Path(app.outdir) / "manifest.json").read_text(encoding="utf-8"))
+    objections = [
+        f"[{found['constructPath']}] {found['message']}"
+        for stack in manifest["stacks"].values()
+        for found in stack["annotations"]
+        if found["level"] == ERROR_LEVEL
+    ]
+    if objections:
+        msg = "the stacks must not be deployed:\n" + "\n".join(objections)
+        raise StackError(msg)
 
 
 def _wanted(layers: Iterable[Layer] | None) -> frozenset[Layer]:
