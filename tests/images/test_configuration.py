@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from images import hardening, mirror, packages, payload
+from images import hardening, mirror, packages, payload, wheels
 from images.errors import ImageError
 from images.workspace import CHECKOUT, PROFILES
 
@@ -181,11 +181,11 @@ def test_the_gpu_image_needs_the_vendor_s_key(tmp_path, monkeypatch):
 
 
 def test_wheels_carry_the_hashes_of_the_lock():
-    entries = payload.lock_entries(payload.WHEELS, (CHECKOUT / "requirements.lock").read_text())
-    assert all(f"{name}==" in entries for name in payload.WHEELS)
-    assert entries.count("--hash=sha256:") >= len(payload.WHEELS)
+    entries = wheels.lock_entries(wheels.NEWER, (CHECKOUT / "requirements.lock").read_text())
+    assert all(f"{name}==" in entries for name in wheels.NEWER)
+    assert entries.count("--hash=sha256:") >= len(wheels.NEWER)
     with pytest.raises(ImageError, match="nosuch"):
-        payload.lock_entries(("nosuch",), "cffi==1 \\\n    --hash=sha256:00\n")
+        wheels.lock_entries(("nosuch",), "cffi==1 \\\n    --hash=sha256:00\n")
 
 
 def test_only_trainer_attestation_and_the_guest_go_in():
