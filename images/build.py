@@ -66,7 +66,7 @@ def build(
     if output.exists():
         shutil.rmtree(output)
     say("laying out our code and the pinned wheels")
-    overlay = payload.stage(workspace, profile)
+    overlay = payload.stage(workspace, profile, update_lock=update_lock)
     say(f"building the {profile} image with mkosi")
     mkosi(
         workspace,

@@ -108,7 +108,7 @@ def packages(tree: Path, profile: str) -> Iterator[str]:
         built = words(tree / "mkosi.profiles" / profile / "mkosi.conf", "Content", "BuildPackages")
         if "nvidia-kernel-open-dkms" not in built:
             yield "the GPU image must build NVIDIA's open kernel modules: no other supports confidential mode"
-        version = re.match(r"\d+:?([\d.]+)", pinned.get("libcuda1", ""))
+        version = re.match(r"(?:\d+:)?(\d+(?:\.\d+)*)", pinned.get("libcuda1", ""))
         if version and tuple(int(part) for part in version[1].split(".")) < MINIMUM_DRIVER:
             yield f"libcuda1 {version[1]} is older than {'.'.join(map(str, MINIMUM_DRIVER))}"
 

@@ -22,7 +22,7 @@ from attestation.reference import (
     sign,
     verify,
 )
-from images import firmware, packages, payload, tools
+from images import firmware, packages, tools, wheels
 from images.build import Artefact
 from images.errors import ImageError
 from images.measure.predict import predict
@@ -166,7 +166,7 @@ def contents(profile: str, workspace: Workspace) -> Iterable[Package]:
         for name, version in sorted(pinned[part].items()):
             purl = f"pkg:deb/debian/{name}@{version}?arch=amd64&distro=debian-13"
             yield Package(name=name, version=version, part="initrd" if part == "initrd" else "node", purl=purl)
-    for wheel in payload.wheels(workspace):
+    for wheel in wheels.fetch(workspace, profile):
         name, version = wheel.name.split("-")[:2]
         yield Package(name=name, version=version, part="python", purl=f"pkg:pypi/{name}@{version}")
 

@@ -107,6 +107,9 @@ def boot(
     save: Annotated[Path | None, typer.Option("--save", help="write the boot's evidence here")] = None,
     work: Annotated[bool, typer.Option("--work/--no-work", help="also run a few training steps")] = True,
     limit: Annotated[float, typer.Option("--limit", help="seconds after which the machine is stopped")] = 900.0,
+    tamper: Annotated[
+        str | None, typer.Option("--tamper", help="boot a changed copy: unsigned-kernel, credential-file, root-byte")
+    ] = None,
     machine: Annotated[str, typer.Option("--machine", help="name of the machine whose TPM is used")] = "default",
     as_json: JsonOption = False,
 ) -> None:
@@ -114,6 +117,7 @@ def boot(
     from images import boot as booter  # noqa: PLC0415
     from images import build as builder  # noqa: PLC0415
     from images import firmware, reference  # noqa: PLC0415
+    from images import tamper as attacks  # noqa: PLC0415
     from images.verify import verify_boot  # noqa: PLC0415
     from images.workspace import Workspace  # noqa: PLC0415
 
@@ -121,10 +125,13 @@ def boot(
     workspace = Workspace()
     artefact = attempt(lambda: builder.load(workspace, profile))
     values = attempt(lambda: reference.publish(workspace, artefact)[0])
-    where = booter.Machine(
-        workspace.root / "machines" / machine, artefact.path("disk"), attempt(lambda: firmware.enrolled(workspace))
-    )
-    say(f"booting {artefact.path('disk').name} (software emulation: a minute or two)")
+    directory = workspace.root / "machines" / machine
+    disk = artefact.path("disk")
+    if tamper is not None:
+        say(f"changing a copy of the disk: {tamper}")
+        disk = attempt(lambda: attacks.apply(tamper, artefact.path("disk"), directory / "disk.raw"))
+    where = booter.Machine(directory, disk, attempt(lambda: firmware.enrolled(workspace)))
+    say(f"booting {disk.name} (software emulation: a minute or two)")
     result = attempt(lambda: booter.boot(where, work=work, limit=limit))
     if save is not None:
         save.write_text(json.dumps(saved(result), indent=1) + "\n")

@@ -1,7 +1,8 @@
 """The node's first service: answers the host's questions about the boot and passes on the worker's progress.
 
-It talks JSON lines over the virtio port `bulkhead.control`. The host sends one line, `{"nonce": hex, "work": bool}`;
-the node answers with its evidence, then, if there is work, with each line of the worker, then `{"event": "end"}`.
+It talks JSON lines over the virtio port `bulkhead.control`. The host sends one line, `{"nonce": hex, "work": bool,
+"job": text}`; `job` is optional and its hash is extended into register 14 first. The node answers with its evidence,
+then, if there is work, with each line of the worker, then with `{"event": "end"}`.
 Keys, data and jobs are the trainer's agent's business, not this one's.
 """
 
@@ -14,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from .evidence import EvidenceError, collect
+from .evidence import EvidenceError, collect, measure_job
 
 PORT = Path("/dev/virtio-ports/bulkhead.control")
 SOCKET = Path("/run/bulkhead/worker.sock")
@@ -107,7 +108,8 @@ def main() -> int:
     port = open_port()
     question = json.loads(read_line(port))
     try:
-        send(port, {"event": "evidence", "evidence": collect(bytes.fromhex(question["nonce"]))})
+        own = [measure_job(question["job"].encode())] if question.get("job") else []
+        send(port, {"event": "evidence", "evidence": collect(bytes.fromhex(question["nonce"]), own)})
     except (EvidenceError, OSError) as error:
         send(port, {"event": "error", "message": f"evidence: {error}"})
         return 1

@@ -6,14 +6,20 @@ The quote is made by the attestation key that the host made in the machine's TPM
 from __future__ import annotations
 
 import base64
+import hashlib
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
+
+from .eventlog import USERSPACE_LOG, record, records, whole
 
 AK_HANDLE = "0x81010002"
 """Persistent handle of the attestation key (owner hierarchy, TCG "Registry of Reserved TPM 2.0 Handles")."""
 QUOTED = tuple(range(15))
 """Registers 0 to 14 are quoted; 15 carries the machine's identity, which is another matter."""
+JOB_REGISTER = 14
+"""Free for application events (UAPI "Linux TPM PCR Registry"): the hash of the job that runs."""
 BANKS = ("sha256", "sha384")
 TPM = Path("/sys/class/tpm/tpm0")
 EVENT_LOG = Path("/sys/kernel/security/tpm0/binary_bios_measurements")
@@ -67,8 +73,37 @@ def tool(command: list[str]) -> None:
         raise EvidenceError(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[-400:]}")
 
 
-def collect(nonce: bytes) -> dict[str, object]:
+def measure_job(job: bytes) -> dict[str, Any]:
+    """Extends the job register with the hash of a job, before it runs; returns the record for the event log.
+
+    Raises:
+        EvidenceError: the TPM refused.
+    """
+    digests = {bank: hashlib.new(bank, job).hexdigest() for bank in BANKS}
+    tool(["tpm2_pcrextend", f"{JOB_REGISTER}:" + ",".join(f"{bank}={digest}" for bank, digest in digests.items())])
+    return record(JOB_REGISTER, job.decode("utf-8", "replace"), digests)
+
+
+def event_log(own: list[dict[str, Any]]) -> bytes:
+    """The log of the whole boot: firmware, systemd, and our own extends.
+
+    Raises:
+        EvidenceError: a log is malformed.
+        OSError: a log cannot be read.
+    """
+    userspace = USERSPACE_LOG.read_text() if USERSPACE_LOG.exists() else ""
+    try:
+        return whole(EVENT_LOG.read_bytes(), [*records(userspace), *own], QUOTED)
+    except ValueError as error:
+        raise EvidenceError(str(error)) from error
+
+
+def collect(nonce: bytes, own: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     """Everything the verifier asks for, as one JSON-able object (`docs/image.md`, "Boot evidence").
+
+    Args:
+        nonce: what the quote is made over.
+        own: records of extends that the caller made.
 
     Raises:
         EvidenceError: the TPM refused.
@@ -82,7 +117,7 @@ def collect(nonce: bytes) -> dict[str, object]:
         "nonce": nonce.hex(),
         "tpm_quote": {**quoted, "pcrs": registers()},
         "ak_public": public,
-        "event_log": encode(EVENT_LOG.read_bytes()),
+        "event_log": encode(event_log(own or [])),
         "command_line": Path("/proc/cmdline").read_text().strip(),
         "os_release": Path("/etc/os-release").read_text(),
     }

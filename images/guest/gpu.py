@@ -1,8 +1,8 @@
 """Refuses to go on unless every GPU is in confidential mode, without developer tools, on a recent enough driver.
 
 Checking that the GPU is genuine is not checking that it is confidential, so each property is asked for by its name
-and must answer with exactly the good word. An image for a cloud without confidential GPUs says `bulkhead.gpu=plain` on its
-measured command line, and then only the driver is checked.
+and must answer with exactly the good word. An image for a cloud without confidential GPUs says `bulkhead.gpu=plain`
+on its measured command line, and then only the driver is checked.
 """
 
 from __future__ import annotations

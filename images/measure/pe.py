@@ -9,6 +9,11 @@ import pefile
 
 from images.errors import ImageError
 
+CERTIFICATE_TABLE = 4
+"""IMAGE_DIRECTORY_ENTRY_SECURITY."""
+LARGEST_GAP = 1 << 20
+"""By how much a section's size in memory may exceed the whole file, in bytes."""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -41,7 +46,13 @@ def sections(data: bytes) -> list[Section]:
 
 
 def content(data: bytes, entry: pefile.SectionStructure) -> bytes:
-    """VirtualSize bytes of a section; what the file does not hold reads as zero, as when loaded."""
+    """VirtualSize bytes of a section; what the file does not hold reads as zero, as when loaded.
+
+    Raises:
+        ImageError: the size is absurd.
+    """
+    if entry.Misc_VirtualSize > len(data) + LARGEST_GAP:
+        raise ImageError(f"a section claims {entry.Misc_VirtualSize} bytes in a file of {len(data)}")
     held = min(entry.SizeOfRawData, entry.Misc_VirtualSize)
     piece = data[entry.PointerToRawData : entry.PointerToRawData + held]
     return piece + bytes(entry.Misc_VirtualSize - len(piece))
@@ -72,7 +83,9 @@ def authenticode(data: bytes, algorithm: str) -> bytes:
     pe = parse(data)
     optional = pe.OPTIONAL_HEADER
     checksum = optional.get_file_offset() + 64
-    entry = optional.DATA_DIRECTORY[4]
+    if len(optional.DATA_DIRECTORY) <= CERTIFICATE_TABLE:
+        raise ImageError("the PE file has no entry for a certificate table: it is not an EFI image that can be signed")
+    entry = optional.DATA_DIRECTORY[CERTIFICATE_TABLE]
     digest = hashlib.new(algorithm)
     digest.update(data[:checksum])
     digest.update(data[checksum + 4 : entry.get_file_offset()])

@@ -1,0 +1,204 @@
+"""Disks, containers, comparisons and publishing, on small artefacts made here."""
+
+import gzip
+import hashlib
+import json
+import struct
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from images import firmware, gpt, oci, publish, reproduce, tamper
+from images.build import Artefact
+from images.errors import ImageError
+from images.measure import pe
+from tests.images.pe_maker import UKI, make, signature
+
+
+def disk(path, parts):
+    """A disk with a GUID partition table: (type, content) in order, from sector 40 on."""
+    entries, body, sector = b"", b"", 40
+    for kind, content in parts:
+        sectors = -(-len(content) // 512)
+        entries += (
+            kind.bytes_le + uuid.uuid4().bytes_le + struct.pack("<QQQ", sector, sector + sectors - 1, 0) + bytes(72)
+        )
+        body += content + bytes(-len(content) % 512)
+        sector += sectors
+    header = b"EFI PART" + bytes(64) + struct.pack("<QII", 2, 4, 128) + bytes(4)
+    table = entries + bytes(4 * 128 - len(entries))
+    path.write_bytes((bytes(512) + header.ljust(512, b"\0") + table).ljust(40 * 512, b"\0") + body)
+    return path
+
+
+def test_partitions_are_found_by_type(tmp_path):
+    image = disk(tmp_path / "d", [(gpt.ESP, b"e" * 1000), (gpt.ROOT, b"r" * 2000)])
+    root = gpt.partition(image, gpt.ROOT)
+    assert (root.offset, root.size) == (42 * 512, 2048)
+    assert image.read_bytes()[root.offset :][:4] == b"rrrr"
+    with pytest.raises(ImageError, match="0 partitions"):
+        gpt.partition(image, gpt.ROOT_VERITY)
+
+
+@given(st.binary(max_size=2000))
+def test_anything_is_a_disk_or_an_image_error(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("gpt") / "d"
+    path.write_bytes(data)
+    with pytest.raises(ImageError):
+        gpt.partition(path, gpt.ESP)
+
+
+def test_the_root_attack_changes_one_bit(tmp_path):
+    image = disk(tmp_path / "d", [(gpt.ESP, b"e" * 512), (gpt.ROOT, b"r" * 4096)])
+    before = image.read_bytes()
+    tamper.root_byte(image)
+    after = image.read_bytes()
+    changed = [(at, a ^ b) for at, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
+    assert changed == [(gpt.partition(image, gpt.ROOT).offset + 1024 + 64, 1)]
+
+
+def test_taking_the_signature_off_leaves_the_measurement(tmp_path):
+    signed = make(UKI, signature=signature())
+    bare = tamper.unsign(signed)
+    assert bare == make(UKI)
+    assert pe.authenticode(bare, "sha384") == pe.authenticode(signed, "sha384")
+    with pytest.raises(ImageError, match="no signature"):
+        tamper.unsign(bare)
+
+
+def test_an_unknown_attack_is_refused(tmp_path):
+    with pytest.raises(ImageError, match="unsigned-kernel"):
+        tamper.apply("nothing", tmp_path / "a", tmp_path / "b")
+
+
+def blob(layout, data):
+    digest = hashlib.sha256(data).hexdigest()
+    (layout / "blobs" / "sha256" / digest).write_bytes(data)
+    return {"digest": f"sha256:{digest}", "size": len(data)}
+
+
+@pytest.fixture
+def layout(tmp_path):
+    (tmp_path / "blobs" / "sha256").mkdir(parents=True)
+    config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": ["sha256:aa"]}}
+    layer = blob(tmp_path, gzip.compress(b"layer", mtime=0))
+    manifest = {"schemaVersion": 2, "config": blob(tmp_path, json.dumps(config).encode()), "layers": [layer]}
+    index = {"schemaVersion": 2, "manifests": [blob(tmp_path, json.dumps(manifest).encode())]}
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    return tmp_path
+
+
+def test_the_container_starts_the_trainer_and_nothing_can_be_overridden(layout):
+    digest = oci.configure(layout, 0)
+    config = oci.inspect(layout)
+    assert config["config"]["Entrypoint"][-1] == "trainer.agent"
+    assert config["config"]["Labels"]["tee.launch_policy.allow_cmd_override"] == "false"
+    assert config["rootfs"]["diff_ids"] == ["sha256:aa"]
+    assert json.loads((layout / "index.json").read_text())["manifests"][0]["digest"] == digest
+    assert len(list((layout / "blobs" / "sha256").iterdir())) == 3
+
+
+def test_configuring_twice_gives_the_same_digest(layout):
+    assert oci.configure(layout, 7) == oci.configure(layout, 7)
+    assert oci.configure(layout, 7) != oci.configure(layout, 8)
+
+
+def test_a_changed_layer_is_found(layout):
+    oci.configure(layout, 0)
+    manifest = json.loads((layout / "index.json").read_text())["manifests"][0]["digest"]
+    layer = json.loads(oci.blob(layout, manifest).read_text())["layers"][0]["digest"]
+    oci.blob(layout, layer).write_bytes(gzip.compress(b"Layer", mtime=0))
+    with pytest.raises(ImageError, match="descriptor"):
+        oci.inspect(layout)
+
+
+@pytest.mark.parametrize("digest", ["md5:00", "sha256:../../../etc/passwd", "sha256:" + "G" * 64])
+def test_a_digest_never_leads_out_of_the_layout(layout, digest):
+    with pytest.raises(ImageError, match="digest"):
+        oci.blob(layout, digest)
+
+
+def artefact(directory, root_hash="ab" * 32, **changes):
+    hashes = {"disk_sha256": "1" * 64, "uki_sha256": "2" * 64, "root_sha256": "3" * 64} | changes
+    return Artefact("cpu", directory, "d.raw", "k.efi", "r.raw", root_hash, source_date_epoch=1, seconds=1.0, **hashes)
+
+
+def test_equal_builds_are_identical(tmp_path):
+    (tmp_path / "k.efi").write_bytes(make(UKI))
+    comparison = reproduce.compare(None, artefact(tmp_path), artefact(tmp_path))
+    assert comparison.identical
+    assert comparison.lines()[0] == "identical"
+
+
+def test_a_different_section_is_named(tmp_path):
+    for name, line in (("a", b"quiet\n"), ("b", b"debug\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "k.efi").write_bytes(make(UKI | {".cmdline": line}))
+    comparison = reproduce.compare(None, artefact(tmp_path / "a"), artefact(tmp_path / "b", uki_sha256="9" * 64))
+    assert not comparison.identical
+    assert comparison.sections == (".cmdline",)
+    assert "  section .cmdline of the kernel image" in comparison.lines()
+
+
+def test_different_files_are_named_with_what_each_build_has():
+    first = {"etc/a": "100644 0:0 1 aa", "etc/gone": "100644 0:0 1 bb", "same": "x"}
+    second = {"etc/a": "100644 0:0 2 aa", "etc/new": "100644 0:0 1 cc", "same": "x"}
+    assert reproduce.different_files(first, second) == [
+        "/etc/a: first 100644 0:0 1 aa, second 100644 0:0 2 aa",
+        "/etc/gone: first 100644 0:0 1 bb, second absent",
+        "/etc/new: first absent, second 100644 0:0 1 cc",
+    ]
+
+
+def test_the_ami_boots_by_uefi_with_a_tpm_and_our_keys(tmp_path):
+    document = publish.aws_document(artefact(tmp_path), "BLOB", "images", "eu-central-1", {"t": "v"})
+    ami = document["resource"]["aws_ami"]["node"]
+    assert (ami["boot_mode"], ami["tpm_support"], ami["uefi_data"], ami["imds_support"]) == (
+        "uefi",
+        "v2.0",
+        "BLOB",
+        "v2.0",
+    )
+    assert document["resource"]["aws_ebs_snapshot_import"]["root"]["encrypted"] is True
+
+
+def test_the_gcp_image_may_run_as_a_trust_domain(tmp_path):
+    document = publish.gcp_document(artefact(tmp_path), {"pk": {}}, "images", "project", {"t": "v"})
+    image = document["resource"]["google_compute_image"]["node"]
+    assert {"UEFI_COMPATIBLE", "TDX_CAPABLE", "GVNIC"} <= {entry["type"] for entry in image["guest_os_features"]}
+    assert image["shielded_instance_initial_state"] == {"pk": {}}
+
+
+def test_the_variable_store_round_trips_our_keys(tmp_path, certificates):
+    from virt.firmware.varstore import edk2
+
+    lists = firmware.EnrolledKeys(*(firmware.signature_list(certificates[role]) for role in ("PK", "KEK", "db")))
+    store = tmp_path / "variables.fd"
+    firmware.write_variables(lists, store)
+    variables = edk2.Edk2VarStore(str(store)).get_varlist()
+    assert {name: bytes(variables[name].data) for name in ("PK", "KEK", "db", "dbx")} == {
+        "PK": lists.pk,
+        "KEK": lists.kek,
+        "db": lists.db,
+        "dbx": lists.dbx,
+    }
+    firmware.write_variables(None, store)
+    assert "PK" not in edk2.Edk2VarStore(str(store)).get_varlist()
+
+
+def test_ec2_s_variable_blob_holds_our_keys(tmp_path, certificates):
+    from virt.firmware.varstore import aws
+
+    lists = firmware.EnrolledKeys(*(firmware.signature_list(certificates[role]) for role in ("PK", "KEK", "db")))
+    path = tmp_path / "blob"
+    path.write_text(publish.uefi_data(lists))
+    variables = aws.AwsVarStore(str(path)).get_varlist()
+    assert bytes(variables["db"].data) == lists.db
+
+
+def test_a_certificate_that_is_none_is_an_error(tmp_path):
+    (tmp_path / "x").write_text("no")
+    with pytest.raises(ImageError, match="PEM"):
+        firmware.signature_list(tmp_path / "x")

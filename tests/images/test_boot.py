@@ -1,0 +1,91 @@
+"""The image, built, booted under Secure Boot with a software TPM, and attacked. Minutes: built once, booted often."""
+
+import pytest
+
+from images import boot, build, firmware, reference, tamper
+from images.measure.predict import predict
+from images.measure.register import BANKS
+from images.verify import verify_boot
+from images.workspace import Workspace
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
+
+
+@pytest.fixture(scope="module")
+def workspace():
+    return Workspace()
+
+
+@pytest.fixture(scope="module")
+def artefact(workspace):
+    """The image of this checkout: mkosi's caches make a build from unchanged packages a matter of a minute or two."""
+    return build.build(workspace, "cpu", say=print)
+
+
+@pytest.fixture(scope="module")
+def values(workspace, artefact):
+    return reference.publish(workspace, artefact)[0]
+
+
+@pytest.fixture(scope="module")
+def booted(workspace, artefact):
+    machine = boot.Machine(workspace.root / "machines" / "test", artefact.path("disk"), firmware.enrolled(workspace))
+    return boot.boot(machine, work=True)
+
+
+def judge(result, values, **changes):
+    given = {"nonce": bytes.fromhex(result.nonce), "attestation_key": result.ak_public} | changes
+    return verify_boot(result.evidence, values, **given)
+
+
+def test_the_prediction_equals_the_live_registers_in_both_banks(workspace, artefact, booted):
+    live = booted.evidence["tpm_quote"]["pcrs"]
+    registers = predict(artefact.path("uki").read_bytes(), firmware.enrolled(workspace))
+    assert {(r.index, bank): r.value(bank) for r in registers for bank in BANKS} == {
+        (r.index, bank): live[bank][str(r.index)] for r in registers for bank in BANKS
+    }
+
+
+def test_the_boot_is_accepted_and_the_worker_trained(booted, values):
+    outcome = judge(booted, values)
+    assert (outcome.accepted, outcome.reasons, outcome.differences) == (True, (), ())
+    assert booted.good
+    assert booted.times["evidence"] < booted.times["first-step"]
+    worker = next(message for message in booted.messages if message["event"] == "worker-started")
+    assert worker["network"] == ["lo"]
+
+
+def test_the_same_evidence_for_another_nonce_or_key_is_refused(booted, values):
+    assert not judge(booted, values, nonce=b"\1" * 32).accepted
+    other = bytes.fromhex(booted.ak_public.hex()[:-2] + "00")
+    assert not judge(booted, values, attestation_key=booted.ak_public[:-1] + other[-1:]).accepted
+
+
+def attack(workspace, artefact, name, limit):
+    directory = workspace.root / "machines" / f"test-{name}"
+    disk = tamper.apply(name, artefact.path("disk"), directory / "disk.raw")
+    try:
+        return boot.boot(boot.Machine(directory, disk, firmware.enrolled(workspace)), work=False, limit=limit)
+    finally:
+        disk.unlink()
+
+
+def test_an_unsigned_kernel_image_does_not_boot(workspace, artefact):
+    result = attack(workspace, artefact, "unsigned-kernel", 120)
+    assert result.evidence is None
+    assert "Security Violation" in result.console or "Access Denied" in result.console
+
+
+def test_one_changed_bit_in_the_root_stops_the_boot(workspace, artefact):
+    result = attack(workspace, artefact, "root-byte", 600)
+    assert result.evidence is None
+    assert "verity" in result.console.lower()
+
+
+def test_a_credential_beside_the_image_shows_in_register_12(workspace, artefact, values):
+    result = attack(workspace, artefact, "credential-file", 900)
+    outcome = judge(result, values)
+    assert not outcome.accepted
+    assert any(line.startswith("PCR 12 differs") for line in outcome.differences)
+    live = result.evidence["tpm_quote"]["pcrs"]["sha384"]
+    assert all(live[str(index)] == values.registers[index].sha384 for index in (4, 7, 11))
