@@ -1,10 +1,13 @@
 """Accounts of the local cloud: the management account from the start, the others when Organizations creates them.
 
-Only the double does this: every account gets an `administrator` IAM user whose key `local status` shows.
+Only the double does this: every account has an administrator whose key `local status` shows. In the management account
+that is an IAM user; elsewhere the key stands for the role through which the platform deploys.
 """
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 from dataclasses import dataclass
 
@@ -45,6 +48,35 @@ def ensure_administrator(account: str) -> None:
     backend.create_access_key(ADMINISTRATOR)
 
 
+class Administrators:
+    """Keys of the platform's administrator in each member account.
+
+    They are this program's own, derived from the token of its folder, and belong to no IAM user: a scan of an account
+    sees what the stacks made and nothing of the double's.
+    """
+
+    def __init__(self, token: str) -> None:
+        self._token = token.encode()
+
+    def key(self, account: str) -> tuple[str, str]:
+        """Access key id and secret of an account's administrator."""
+        letters = base64.b32encode(self._derived("id", account)).decode()
+        return f"AKIA{letters[:16]}", base64.b64encode(self._derived("secret", account)).decode()[:40]
+
+    def account_of(self, access_key: str) -> str | None:
+        """The account whose administrator has this key: one that Organizations made, with the deployer's role."""
+        from moto.iam.models import iam_backends  # noqa: PLC0415
+
+        for account, regions in list(iam_backends.items()):
+            if hmac.compare_digest(self.key(account)[0], access_key) and "aws" in dict.keys(regions):
+                roles = regions["aws"].roles.values()
+                return str(account) if any(role.name == ACCESS_ROLE for role in roles) else None
+        return None
+
+    def _derived(self, what: str, account: str) -> bytes:
+        return hmac.digest(self._token, f"{what}:{account}".encode(), "sha256")
+
+
 def ensure_access_role(account: str, management: str, role_name: str) -> None:
     """Give the role that Organizations makes in a new account its trust and AdministratorAccess, as AWS does."""
     from moto.iam.models import iam_backends  # noqa: PLC0415
@@ -66,16 +98,19 @@ def ensure_access_role(account: str, management: str, role_name: str) -> None:
     backend.attach_role_policy(ADMINISTRATOR_POLICY, role_name)
 
 
-def listed(management: str) -> list[Account]:
+def listed(management: str, administrators: Administrators) -> list[Account]:
     """The management account and the organisation's members, with their administrators' keys."""
     from moto.organizations.models import organizations_backends  # noqa: PLC0415
 
-    found = [_account("management", management)]
-    for member in organizations_backends[management]["aws"].accounts:
-        if member.id != management:
-            ensure_administrator(member.id)
-            found.append(_account(_shown_name(member.name, member.tags), member.id))
-    return found
+    members = organizations_backends[management]["aws"].accounts
+    return [
+        _account("management", management),
+        *(
+            Account(_shown_name(member.name, member.tags), member.id, *administrators.key(member.id))
+            for member in members
+            if member.id != management
+        ),
+    ]
 
 
 def _shown_name(name: str, tags: dict[str, str]) -> str:

@@ -10,7 +10,7 @@ from localcloud.credentials import Credentials
 from localcloud.decisions import DecisionLog
 from localcloud.evaluation import Evaluator
 from localcloud.gateway import Gateway
-from localcloud.issuing import Issuer
+from localcloud.issuing import Issuer, token_in
 from localcloud.networks import Networks
 from localcloud.places import Places
 from localcloud.state import State
@@ -23,6 +23,7 @@ class Cloud:
     gateway: Gateway
     management: str
     state: State
+    administrators: accounts.Administrators
     _listeners: list[Callable[[], None]] = field(default_factory=list)
 
     def on_change(self, notify: Callable[[], None]) -> None:
@@ -38,7 +39,7 @@ class Cloud:
     def accounts(self) -> list[accounts.Account]:
         """The accounts with their administrators."""
         with self.gateway.lock:
-            return accounts.listed(self.management)
+            return accounts.listed(self.management, self.administrators)
 
     def save_all(self) -> None:
         """Keep the state of every account."""
@@ -49,15 +50,17 @@ class Cloud:
 def build(places: Places, management_email: str) -> Cloud:
     """A local cloud with the state found below `places`."""
     patches.apply()
-    credentials = Credentials()
+    token = token_in(places.token)
+    administrators = accounts.Administrators(token)
+    credentials = Credentials(administrators)
     state = State(places, credentials)
     state.load()
     management = accounts.ensure_management(management_email)
     gateway = Gateway(
         Evaluator(), credentials, DecisionLog(places.decisions), Networks(), lambda _touched, _service: None
     )
-    gateway.issuer = Issuer(places.token, credentials, management)
-    cloud = Cloud(gateway, management, state)
+    cloud = Cloud(gateway, management, state, administrators)
+    gateway.issuer = Issuer(token, credentials, cloud.accounts)
     gateway.changed = cloud.changed
     state.save(frozenset({management}))
     return cloud

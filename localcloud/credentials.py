@@ -10,7 +10,7 @@ import hmac
 from datetime import datetime
 from typing import Any
 
-from localcloud.accounts import ACCESS_ROLE, ADMINISTRATOR
+from localcloud.accounts import ACCESS_ROLE, Administrators
 from localcloud.errors import ApiError
 from localcloud.identity import Caller, Kind, Session
 from localcloud.sigv4 import Signature
@@ -19,7 +19,8 @@ from localcloud.sigv4 import Signature
 class Credentials:
     """Resolves access keys. Sessions are part of the kept state."""
 
-    def __init__(self) -> None:
+    def __init__(self, administrators: Administrators) -> None:
+        self._administrators = administrators
         self.sessions: dict[str, Session] = {}
 
     def resolve(self, signature: Signature, now: datetime) -> tuple[Caller, str]:
@@ -41,6 +42,12 @@ class Credentials:
 
     def _long_term(self, signature: Signature) -> tuple[Caller, str]:
         invalid = ApiError("InvalidClientTokenId", "The security token included in the request is invalid.")
+        administered = self._administrators.account_of(signature.access_key)
+        if administered is not None and signature.token is None:
+            # The organisation's policies exempt this role from the guardrails, not from the tenants' locks.
+            arn = f"arn:aws:sts::{administered}:assumed-role/{ACCESS_ROLE}/local-administrator"
+            caller = Caller(administered, arn, Kind.ROLE, ACCESS_ROLE, signature.access_key)
+            return caller, self._administrators.key(administered)[1]
         found = find_access_key(signature.access_key)
         if found is None or signature.token is not None:
             raise invalid
@@ -52,7 +59,7 @@ class Credentials:
         user = iam_backends[account]["aws"].users.get(key.user_name)
         if user is None:
             raise invalid
-        return _administrator_or(user, account, signature.access_key), str(key.secret_access_key)
+        return Caller(account, user.arn, Kind.USER, user.name, signature.access_key), str(key.secret_access_key)
 
     def remember(self, session: Session) -> None:
         """Add a session and forget those that expired a day before it was issued."""
@@ -60,20 +67,6 @@ class Credentials:
         for key in old:
             del self.sessions[key]
         self.sessions[session.access_key] = session
-
-
-def _administrator_or(user: Any, account: str, access_key: str) -> Caller:
-    """The platform's administrator of a member account acts as the role through which the platform deploys.
-
-    The organisation's policies exempt that role from the guardrails, not from the tenants' locks.
-    """
-    from moto.iam.models import iam_backends  # noqa: PLC0415
-
-    roles = iam_backends[account]["aws"].roles.values()
-    if user.name == ADMINISTRATOR and any(role.name == ACCESS_ROLE for role in roles):
-        arn = f"arn:aws:sts::{account}:assumed-role/{ACCESS_ROLE}/local-administrator"
-        return Caller(account, arn, Kind.ROLE, ACCESS_ROLE, access_key)
-    return Caller(account, user.arn, Kind.USER, user.name, access_key)
 
 
 def find_access_key(access_key: str) -> tuple[str, Any] | None:

@@ -11,13 +11,14 @@ import hmac
 import json
 import secrets
 import string
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from compliance.errors import ComplianceError
 from compliance.reason.iam import authorise, parse_question
-from localcloud import accounts
+from localcloud.accounts import Account
 from localcloud.backend import Response
 from localcloud.credentials import Credentials
 from localcloud.deployed.identities import plain_tags
@@ -35,19 +36,16 @@ _LETTERS = string.ascii_uppercase + string.digits
 class Issuer:
     """Issues sessions to whoever holds the token of this local cloud."""
 
-    def __init__(self, token_file: Path, credentials: Credentials, management: str) -> None:
+    def __init__(self, token: str, credentials: Credentials, known: Callable[[], list[Account]]) -> None:
+        self._token = token
         self._credentials = credentials
-        self._management = management
-        if not token_file.exists():
-            token_file.touch(mode=0o600)
-            token_file.write_text(secrets.token_hex(32), encoding="utf-8")
-        self._token = token_file.read_text(encoding="utf-8").strip()
+        self._accounts = known
 
     def _number(self, account: str) -> str | None:
         """The id of an account that is given by its id or by the name that `local status` shows."""
         if ACCOUNT_ID.fullmatch(account):
             return account
-        return next((known.id for known in accounts.listed(self._management) if known.name == account), None)
+        return next((known.id for known in self._accounts() if known.name == account), None)
 
     def answer(self, message: Message, now: datetime) -> Response:
         """The response to a request for a session: 200 with credentials, or an error with its reason in words."""
@@ -85,6 +83,14 @@ class Issuer:
                 "expires": session.expires.isoformat(),
             },
         )
+
+
+def token_in(file: Path) -> str:
+    """The token of a state folder, made when it is first asked for; only the owner of the folder can read it."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(32), encoding="utf-8")
+    return file.read_text(encoding="utf-8").strip()
 
 
 def _caller(account: str, role: str, how: str) -> dict[str, Any] | None:

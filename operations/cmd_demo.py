@@ -1,4 +1,4 @@
-"""`bulkhead demo`: two tenants on the local cloud, from tenant files to a report, in eight steps."""
+"""`bulkhead demo`: two tenants on the local cloud, from tenant files to a report, in nine steps."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def demo(folder: FleetFolder = Path("tenants")) -> None:
     """Provisions, seals, trains, attacks and scans on the local cloud. Can be run again: it then changes nothing."""
     ws = workspace()
     console = Console(stderr=True)
-    steps = Steps(8, console)
+    steps = Steps(9, console)
     with steps.step("Start the local cloud") as step:
         cloud = start(ws)
         step.done(f"{cloud.endpoint}, a test double of AWS")
@@ -56,8 +56,10 @@ def demo(folder: FleetFolder = Path("tenants")) -> None:
         found = checkov.run(ws.synth / "stacks", checkov.read_exemptions())
         checkov.gate(found)
         step.done(f"{found.passed} checks passed, {len(found.excused)} excused with a reason")
+    with steps.step("Prove that no tenant can reach another") as step:
+        step.done(deployment.prove(place, fleet, fleet.tenants))
     with steps.step("Deploy with Terraform") as step:
-        changes = deployment.deploy(place, stacks, lambda name, what: step.doing(f"{name}: {what}"))
+        changes = deployment.deploy(place, fleet, stacks, lambda name, what: step.doing(f"{name}: {what}"))
         added = sum(change.add for change in changes.values())
         step.done(f"{added} resources made" if any(change.any for change in changes.values()) else "no changes")
     with steps.step("Seal the data sets") as step:
@@ -68,8 +70,8 @@ def demo(folder: FleetFolder = Path("tenants")) -> None:
         outcomes = _attack(ws, running(ws), fleet, step)
         refused = sum(outcome.result == "refused" for outcome in outcomes)
         step.done(f"{refused} of {len(outcomes)} attempts refused")
-    with steps.step("Scan the deployed state, write the report") as step:
-        step.done(_scan())
+    with steps.step("Scan what is deployed, prove it, report") as step:
+        step.done(_scan(ws))
     console.print()
     console.print(attacks.table(outcomes))
     console.print("[dim]" + "\n".join(f"{who}: {words}" for who, words in WHO.items()) + "[/dim]")
@@ -130,7 +132,23 @@ def _attack(ws: Workspace, cloud: LocalCloud, fleet: Fleet, step: Step) -> list[
     return outcomes
 
 
-def _scan() -> str:
-    """Scans; findings and what could not be read are for the report to show, and end no demonstration."""
-    summary: dict[str, Any] = json.loads(_bulkhead("scan", "--json", accept=(0, 1, 3)))["summary"]
-    return ", ".join(f"{summary.get(key, 0)} {key}" for key in ("pass", "fail", "waived", "indeterminate"))
+def _scan(ws: Workspace) -> str:
+    """Collects and judges the deployed state, proves it on the same facts, and writes the report over both.
+
+    Findings and what could not be read are for the report to show; they end no demonstration.
+    """
+    report = ws.out / "report"
+    _bulkhead("scan", "--json", accept=(0, 1, 3))
+    bundle = str(max(report.glob("bundle-*"), key=lambda path: path.name))
+    proof = ws.out / "proof"
+    counts = json.loads(_bulkhead("prove", "--facts", bundle, "--out", str(proof), "--json", accept=(0, 1, 3)))[
+        "summary"
+    ]
+    proofs = ["--proofs", str(proof / "proof.json")]
+    judged: dict[str, Any] = json.loads(
+        _bulkhead("scan", "--from", bundle, "--out", str(report), *proofs, "--json", accept=(0, 1, 3))
+    )
+    summary = judged["summary"]
+    proved = ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
+    rules = ", ".join(f"{summary.get(key, 0)} {key}" for key in ("pass", "fail", "waived", "indeterminate"))
+    return f"paths between tenants: {proved}; rules: {rules}"

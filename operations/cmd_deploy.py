@@ -19,6 +19,7 @@ from operations.workspace import workspace
 if TYPE_CHECKING:
     from operations.terraform import Changes
     from stacks.plan import StackInfo
+    from tenancy.fleet import Fleet
 
 Profile = Annotated[
     str, typer.Option("--profile", envvar="BULKHEAD_PROFILE", help="`local` (the local cloud) or `cloud` (AWS).")
@@ -34,7 +35,9 @@ def register(app: typer.Typer) -> None:
     app.command("destroy")(destroy)
 
 
-def _prepared(folder: Path, profile: str, tenants: str | None, steps: Steps) -> tuple[deployment.Site, list[StackInfo]]:
+def _prepared(
+    folder: Path, profile: str, tenants: str | None, steps: Steps
+) -> tuple[deployment.Site, Fleet, list[StackInfo]]:
     if profile not in {"local", "cloud"}:
         msg = f"--profile {profile}: there are `local` and `cloud`"
         raise CommandError(msg)
@@ -44,7 +47,7 @@ def _prepared(folder: Path, profile: str, tenants: str | None, steps: Steps) -> 
     with steps.step("Synthesise the stacks") as step:
         stacks = deployment.synthesise(place, fleet, wanted)
         step.done(f"{len(stacks)} stacks")
-    return place, stacks
+    return place, fleet, stacks
 
 
 def _show(changes: dict[str, Changes], as_json: bool) -> None:
@@ -68,7 +71,7 @@ def plan(
 ) -> None:
     """Shows what `deploy` would change."""
     steps = Steps(2)
-    place, stacks = _prepared(folder, profile, tenants, steps)
+    place, _fleet, stacks = _prepared(folder, profile, tenants, steps)
     with steps.step("Plan") as step:
         changes = deployment.plan(place, stacks, lambda name, what: step.doing(f"{name}: {what}"))
     _show(changes, as_json)
@@ -85,10 +88,12 @@ def deploy(
     if dry_run:
         plan(folder, profile, tenants, as_json)
         return
-    steps = Steps(2)
-    place, stacks = _prepared(folder, profile, tenants, steps)
+    steps = Steps(3)
+    place, fleet, stacks = _prepared(folder, profile, tenants, steps)
+    with steps.step("Prove that no tenant can reach another") as step:
+        step.done(deployment.prove(place, fleet, selected(fleet, tenants)))
     with steps.step("Deploy") as step:
-        changes = deployment.deploy(place, stacks, lambda name, what: step.doing(f"{name}: {what}"))
+        changes = deployment.deploy(place, fleet, stacks, lambda name, what: step.doing(f"{name}: {what}"))
         step.done(", ".join(f"{name} {change}" for name, change in changes.items() if change.any) or "no changes")
     _show(changes, as_json)
 
@@ -106,7 +111,7 @@ def destroy(
         msg = "destroy removes the tenants' resources. See what would go with --dry-run, then say --yes"
         raise CommandError(msg)
     steps = Steps(2)
-    place, stacks = _prepared(folder, profile, tenants, steps)
+    place, _fleet, stacks = _prepared(folder, profile, tenants, steps)
     # The organisation and the audit account belong to all tenants: they go only when everything goes.
     chosen = stacks if tenants is None else [stack for stack in stacks if stack.tenant is not None]
     with steps.step("Destroy") as step:

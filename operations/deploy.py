@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from operations import adoption, waves
-from operations.errors import CommandError
+from operations import adoption, default_networks, proving, waves
+from operations.errors import CommandError, Exit
 from operations.local import running
 from operations.terraform import Changes, Terraform, TerraformError
 from operations.workspace import Workspace
@@ -23,6 +25,7 @@ ProfileName = Literal["local", "cloud"]
 Progress = Callable[[str, str], None]
 """Told of a stack and what it is at."""
 
+REFUSALS_SHOWN = 10
 ADOPTION_ROUNDS = 8
 """A killed deploy leaves at most one resource per parallel worker; each round takes over those that Terraform met."""
 
@@ -78,7 +81,27 @@ def plan_file(place: Site, stack: StackInfo) -> Path:
     return folder / f"{stack.name}.tfplan"
 
 
-def deploy(place: Site, stacks: Sequence[StackInfo], progress: Progress) -> dict[str, Changes]:
+def prove(place: Site, fleet: Fleet, tenants: Sequence[Tenant]) -> str:
+    """Proves the synthesised stacks before anything is made; says in words what was proved.
+
+    Raises `CommandError` with every broken proof that no unexpired waiver in the tenant files covers.
+    """
+    from compliance.facts.from_tenancy import scope_of  # noqa: PLC0415 - quick start
+
+    scope = scope_of(fleet, local=place.profile == "local")
+    proofs = proving.prove_plans(place.ws.synth / "stacks", scope)
+    today = datetime.now(UTC).date()
+    refused = proving.refusals(proofs, scope, today, [tenant.id for tenant in tenants])
+    if refused:
+        lines = "\n".join(f"  {reason}" for reason in refused[:REFUSALS_SHOWN])
+        more = f"\n  and {len(refused) - REFUSALS_SHOWN} more" if len(refused) > REFUSALS_SHOWN else ""
+        msg = f"nothing was deployed: the configuration breaks a proof\n{lines}{more}"
+        raise CommandError(msg, Exit.FINDINGS)
+    counted = ", ".join(f"{number} {verdict}" for verdict, number in proofs.count().items() if number)
+    return f"{counted}; {len(proofs.locks)} lock obligations"
+
+
+def deploy(place: Site, fleet: Fleet, stacks: Sequence[StackInfo], progress: Progress) -> dict[str, Changes]:
     """Plans and applies every stack, independent ones at the same time; what each changed, by stack."""
     place.ws.state.mkdir(parents=True, exist_ok=True)
     by_name = {stack.name: stack for stack in stacks}
@@ -92,10 +115,19 @@ def deploy(place: Site, stacks: Sequence[StackInfo], progress: Progress) -> dict
         if changes.any:
             progress(name, f"applying {changes}")
             apply(tool, file, progress)
+        if by_name[name].layer == "vault":
+            progress(name, "removing the account's default network")
+            _remove_default_networks(place, fleet, str(by_name[name].tenant))
         progress(name, str(changes))
         return changes
 
     return waves.run({stack.name: stack.depends_on for stack in stacks}, one)
+
+
+def _remove_default_networks(place: Site, fleet: Fleet, tenant_id: str) -> None:
+    tenant = fleet.tenant(tenant_id)
+    account = fleet.account_id(tenant, local=place.profile == "local")
+    default_networks.remove(place.environment, account, fleet.platform.clouds[tenant.cloud].regions)
 
 
 def apply(tool: Terraform, file: Path, progress: Progress) -> None:
@@ -117,7 +149,7 @@ def apply(tool: Terraform, file: Path, progress: Progress) -> None:
 
 
 def plan(place: Site, stacks: Sequence[StackInfo], progress: Progress) -> dict[str, Changes]:
-    """Plans every stack without changing anything."""
+    """Plans every stack without changing anything; `out/plans/<stack>.json` is what `bulkhead prove --plans` reads."""
     place.ws.state.mkdir(parents=True, exist_ok=True)
     by_name = {stack.name: stack for stack in stacks}
 
@@ -125,7 +157,10 @@ def plan(place: Site, stacks: Sequence[StackInfo], progress: Progress) -> dict[s
         tool = terraform(place, by_name[name])
         progress(name, "planning")
         tool.init()
-        return tool.plan(plan_file(place, by_name[name]))
+        file = plan_file(place, by_name[name])
+        changes = tool.plan(file)
+        file.with_suffix(".json").write_text(json.dumps(tool.show(file)), encoding="utf-8")
+        return changes
 
     return waves.run({stack.name: () for stack in stacks}, one)
 

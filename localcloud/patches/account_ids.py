@@ -35,7 +35,6 @@ def apply() -> None:
             _forget_role(new_id, role)
             return
         accounts.ensure_access_role(new_id, organization.master_account_id, role)
-        accounts.ensure_administrator(new_id)
 
     models.FakeAccount.__init__ = create
 
