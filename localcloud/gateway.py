@@ -14,6 +14,7 @@ from localcloud.backend import Response
 from localcloud.context import request_context
 from localcloud.credentials import Credentials
 from localcloud.decisions import DecisionLog
+from localcloud.deployed.resource_policies import bucket_record
 from localcloud.errors import ApiError
 from localcloud.identity import ANONYMOUS, Caller, Kind
 from localcloud.message import Message
@@ -118,7 +119,10 @@ class Gateway:
         message = s3_kms.with_default(wanted, _plain(message))
         response = backend.call(service.backend, backend.environ_of(message, account, "s3.amazonaws.com"))
         if wanted.method not in {"GET", "HEAD"}:
-            self.changed(frozenset(access.account for access in needed), service.prefix)
+            record = bucket_record(wanted.bucket)
+            notifies = record is not None and record.notification_configuration is not None
+            # A notification changes queues, topics and functions.
+            self.changed(frozenset(access.account for access in needed), "" if notifies else service.prefix)
         return response
 
     def _dispatch(
