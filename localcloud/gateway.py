@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from localcloud import backend, chunked, classify, issuing, render, s3_operation, sessions, sigv4
+from attestation.certificates import Roots
+from attestation.roots import AWS_NITRO
+from localcloud import backend, chunked, classify, issuing, recipient, render, s3_operation, sessions, sigv4
 from localcloud.access import Access, Authoriser, Request
 from localcloud.backend import Response
 from localcloud.context import request_context
@@ -59,6 +61,7 @@ class Gateway:
         self.networks = networks
         self.changed = changed
         self.issuer: issuing.Issuer | None = None
+        self.roots: Callable[[], Roots] = lambda: AWS_NITRO
         self.lock = threading.RLock()
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -102,8 +105,12 @@ class Gateway:
             return self._dispatch_s3(message, service, wanted, needed)
         operation = resolve(service, message, backend.environ_of(message, None))
         needed = classify.accesses(operation, caller, region)
+        to = recipient.of_request(operation, self.roots(), now) if service.prefix == "kms" else None
+        if to is not None:
+            needed = recipient.attested(needed, to)
         self._authorise(Request(caller, region, needed, context, endpoint), now)
-        return self._dispatch(message, service, operation, needed, caller)
+        response = self._dispatch(message, service, operation, needed, caller)
+        return recipient.sealed(response, to) if to is not None else response
 
     def _authorise(self, request: Request, now: datetime) -> None:
         for access in request.accesses:
