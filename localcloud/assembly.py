@@ -13,6 +13,7 @@ from localcloud.gateway import Gateway
 from localcloud.issuing import Issuer, token_in
 from localcloud.networks import Networks
 from localcloud.places import Places
+from localcloud.recipient import trusted_roots
 from localcloud.state import State
 
 
@@ -61,6 +62,7 @@ def build(places: Places, management_email: str) -> Cloud:
     )
     cloud = Cloud(gateway, management, state, administrators)
     gateway.issuer = Issuer(token, credentials, cloud.accounts)
+    gateway.roots = lambda: trusted_roots(places.attestation_roots)
     gateway.changed = cloud.changed
     state.save(frozenset({management}))
     return cloud

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from localcloud import backend, chunked, classify, issuing, render, s3_operation, sessions, sigv4
+from attestation.certificates import Roots
+from attestation.roots import AWS_NITRO
+from localcloud import backend, chunked, classify, issuing, recipient, render, s3_operation, sessions, sigv4
 from localcloud.access import Access, Authoriser, Request
 from localcloud.backend import Response
 from localcloud.context import request_context
 from localcloud.credentials import Credentials
 from localcloud.decisions import DecisionLog
+from localcloud.deployed.resource_policies import bucket_record
 from localcloud.errors import ApiError
 from localcloud.identity import ANONYMOUS, Caller, Kind
 from localcloud.message import Message
@@ -58,6 +61,7 @@ class Gateway:
         self.networks = networks
         self.changed = changed
         self.issuer: issuing.Issuer | None = None
+        self.roots: Callable[[], Roots] = lambda: AWS_NITRO
         self.lock = threading.RLock()
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -101,8 +105,12 @@ class Gateway:
             return self._dispatch_s3(message, service, wanted, needed)
         operation = resolve(service, message, backend.environ_of(message, None))
         needed = classify.accesses(operation, caller, region)
+        to = recipient.of_request(operation, self.roots(), now) if service.prefix == "kms" else None
+        if to is not None:
+            needed = recipient.attested(needed, to)
         self._authorise(Request(caller, region, needed, context, endpoint), now)
-        return self._dispatch(message, service, operation, needed, caller)
+        response = self._dispatch(message, service, operation, needed, caller)
+        return recipient.sealed(response, to) if to is not None else response
 
     def _authorise(self, request: Request, now: datetime) -> None:
         for access in request.accesses:
@@ -118,7 +126,10 @@ class Gateway:
         message = s3_kms.with_default(wanted, _plain(message))
         response = backend.call(service.backend, backend.environ_of(message, account, "s3.amazonaws.com"))
         if wanted.method not in {"GET", "HEAD"}:
-            self.changed(frozenset(access.account for access in needed), service.prefix)
+            record = bucket_record(wanted.bucket)
+            notifies = record is not None and record.notification_configuration is not None
+            # A notification changes queues, topics and functions.
+            self.changed(frozenset(access.account for access in needed), "" if notifies else service.prefix)
         return response
 
     def _dispatch(

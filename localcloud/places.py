@@ -28,6 +28,11 @@ class Places:
         return self.root / "token"
 
     @property
+    def attestation_roots(self) -> Path:
+        """Certificates (PEM) that sign the attestation documents of local machines."""
+        return self.root / "attestation-roots"
+
+    @property
     def decisions(self) -> Path:
         """The decision log."""
         return self.root / "decisions.jsonl"
@@ -49,5 +54,5 @@ class Places:
 
     def make(self) -> None:
         """Make the directories; only the owner may read them, for they hold keys."""
-        for directory in (self.root, self.state, self.blobs):
+        for directory in (self.root, self.state, self.blobs, self.attestation_roots):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)

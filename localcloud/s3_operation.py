@@ -16,6 +16,7 @@ _VIRTUAL_HOST = re.compile(
     r"(?P<bucket>[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9])\."
     r"(?:s3[.\-].*|s3\.amazonaws\.com|localhost|127\.0\.0\.1|localhost\.localstack\.cloud)(?::\d+)?"
 )
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,254}")
 # Query parameters that choose the operation. `versionId`, `prefix` and the like only qualify it.
 SUBRESOURCES = frozenset(
     {
@@ -86,5 +87,11 @@ def parse(message: Message) -> S3Request:
     if not path.startswith("/") or path.startswith("//"):
         raise ApiError("InvalidURI", "Couldn't parse the specified URI.", 400)
     bucket, _, key = path[1:].partition("/")
+    bucket = unquote(bucket)
+    if bucket and not _BUCKET.fullmatch(bucket):
+        # An access point's ARN in the bucket's place, too: the backend would look behind it.
+        raise ApiError("InvalidBucketName", "The specified bucket is not valid.", 400)
+    if key and not bucket:
+        raise ApiError("InvalidURI", "Couldn't parse the specified URI.", 400)
     version = message.query.get("versionId")
-    return S3Request(message.method, unquote(bucket), unquote(key), version, chosen[0] if chosen else "")
+    return S3Request(message.method, bucket, unquote(key), version, chosen[0] if chosen else "")

@@ -30,7 +30,7 @@ _ALONE = ("s3", "iam", "kms", "logs")
 _GROUPS = frozenset({*_ALONE, "rest"})
 # What an operation of a service may change besides; a service that is not listed may change anything.
 _AFFECTED = {
-    "s3": frozenset({"s3", "rest"}),
+    "s3": frozenset({"s3"}),
     "iam": frozenset({"iam"}),
     "sts": frozenset({"iam", "rest"}),
     "kms": frozenset({"kms"}),

@@ -91,17 +91,20 @@ def accesses(request: S3Request, message: Message, caller: Caller) -> tuple[Acce
     if not request.bucket:
         return (Access("s3:ListAllMyBuckets", "*", caller.account),)
     owner = owner_of(request.bucket, caller)
+    _check_owner(message, "x-amz-expected-bucket-owner", owner)
     if not request.key:
-        return _bucket_accesses(request, message, owner)
+        return _bucket_accesses(request, message, owner, caller)
     return _object_accesses(request, message, owner, caller)
 
 
-def _bucket_accesses(request: S3Request, message: Message, owner: str) -> tuple[Access, ...]:
+def _bucket_accesses(request: S3Request, message: Message, owner: str, caller: Caller) -> tuple[Access, ...]:
     if request.method == "POST" and request.subresource == "delete":
         return _delete_keys(request, message, owner)
     tables = {"GET": _READ_BUCKET, "HEAD": _READ_BUCKET, "PUT": _WRITE_BUCKET, "DELETE": _DELETE_BUCKET}
     names = [_choose(tables, request)]
     if names == ["CreateBucket"]:
+        # A name that another account has is a conflict, which the backend answers, not a use of that bucket.
+        owner = caller.account
         if any(message.header(name) for name in _ACL_HEADERS):
             names.append("PutBucketAcl")
         if message.header("x-amz-bucket-object-lock-enabled").lower() == "true":
@@ -150,6 +153,12 @@ def _object_accesses(request: S3Request, message: Message, owner: str, caller: C
     return tuple(found)
 
 
+def _check_owner(message: Message, header: str, owner: str) -> None:
+    """Refuse where the caller expects the bucket to be another account's."""
+    if message.header(header) not in {"", owner}:
+        raise ApiError("AccessDenied", "Access Denied")
+
+
 def _with_headers(message: Message) -> list[str]:
     """Further permissions that headers of an upload need."""
     names = []
@@ -168,6 +177,7 @@ def copy_source(message: Message, caller: Caller) -> Access:
     """Reading the source of a copy."""
     bucket, key, version = parse_copy_source(message.header("x-amz-copy-source"))
     action = "s3:GetObjectVersion" if version else "s3:GetObject"
+    _check_owner(message, "x-amz-source-expected-bucket-owner", owner_of(bucket, caller))
     return Access(action, f"arn:aws:s3:::{bucket}/{key}", owner_of(bucket, caller))
 
 

@@ -46,9 +46,9 @@ def expand(template: str, operation: Operation, caller: Caller, region: str) -> 
 
 
 def account_in(arn: str, default: str) -> str:
-    """The account field of an ARN, or `default` where it has none."""
+    """The account field of an ARN, or `default` where it has none (or is AWS's own, which everybody may use)."""
     parts = arn.split(":", 5)
-    return parts[4] if len(parts) == 6 and parts[4] else default
+    return parts[4] if len(parts) == 6 and parts[4] not in {"", "aws"} else default
 
 
 def request_tags(operation: Operation) -> dict[str, ContextValue]:

@@ -329,3 +329,31 @@ def test_a_retention_limit_can_be_demanded(rig):
     version = client.head_object(Bucket="locked", Key="k")["VersionId"]
     assert refused(client.delete_object, Bucket="locked", Key="k", VersionId=version)[0] == "AccessDenied"
     assert json.loads(client.get_bucket_policy(Bucket="locked")["Policy"])["Statement"]
+
+
+def test_a_bucket_name_of_another_account_is_taken(rig, tenants):
+    rig.client("s3", "globex").create_bucket(Bucket="taken")
+    assert refused(rig.client("s3", "acme").create_bucket, Bucket="taken")[0] == "BucketAlreadyExists"
+    assert refused(rig.client("s3", "acme").list_objects_v2, Bucket="taken")[0] == "AccessDenied"
+
+
+def test_an_unexpected_owner_is_refused(rig, bucket):
+    assert refused(bucket.list_objects_v2, Bucket="bucket", ExpectedBucketOwner="1" * 12)[0] == "AccessDenied"
+    bucket.list_objects_v2(Bucket="bucket", ExpectedBucketOwner=rig.id("management"))
+
+
+@pytest.mark.parametrize("path", ["/arn%3Aaws%3As3%3Aus-east-1%3A1%3Aaccesspoint%2Fx/k", "/a%2Fb/c", "//b/k", "/-b/k"])
+def test_what_only_looks_like_a_bucket_is_refused(path):
+    with pytest.raises(ApiError):
+        parse(Message("GET", path, "", (), b""))
+
+
+def test_a_notification_leaves_the_queue_changed_after_a_restart(rig, bucket):
+    queue = rig.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:{rig.id('management')}:q"
+    configuration = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+    bucket.put_bucket_notification_configuration(Bucket="bucket", NotificationConfiguration=configuration)
+    bucket.put_object(Bucket="bucket", Key="told", Body=b"x")
+    rig.restart()
+    told = rig.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    assert any("told" in message["Body"] for message in told)
