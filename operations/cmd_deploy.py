@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from operations import deploy as deployment
+from operations import proving
 from operations.errors import CommandError
 from operations.fleets import AsJson, FleetFolder, TenantIds, open_fleet, selected
 from operations.steps import Steps
@@ -85,8 +86,10 @@ def deploy(
     if dry_run:
         plan(folder, profile, tenants, as_json)
         return
-    steps = Steps(2)
+    steps = Steps(3)
     place, stacks = _prepared(folder, profile, tenants, steps)
+    with steps.step("Prove that no tenant can reach another") as step:
+        step.done(proving.require_proof(open_fleet(folder), stacks, local=profile == "local"))
     with steps.step("Deploy") as step:
         changes = deployment.deploy(place, stacks, lambda name, what: step.doing(f"{name}: {what}"))
         step.done(", ".join(f"{name} {change}" for name, change in changes.items() if change.any) or "no changes")
