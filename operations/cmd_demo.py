@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 
-from operations import checkov, training
+from operations import checkov, proving, training
 from operations import deploy as deployment
 from operations.attacks import run as attacks
 from operations.attacks.attempts import ATTEMPTS
@@ -57,7 +57,7 @@ def demo(folder: FleetFolder = Path("tenants")) -> None:
         checkov.gate(found)
         step.done(f"{found.passed} checks passed, {len(found.excused)} excused with a reason")
     with steps.step("Prove that no tenant can reach another") as step:
-        step.done(deployment.prove(place, fleet, fleet.tenants))
+        step.done(proving.require_proof(fleet, stacks, local=True))
     with steps.step("Deploy with Terraform") as step:
         changes = deployment.deploy(place, fleet, stacks, lambda name, what: step.doing(f"{name}: {what}"))
         added = sum(change.add for change in changes.values())

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from operations import deploy as deployment
+from operations import proving
 from operations.errors import CommandError
 from operations.fleets import AsJson, FleetFolder, TenantIds, open_fleet, selected
 from operations.steps import Steps
@@ -91,7 +92,7 @@ def deploy(
     steps = Steps(3)
     place, fleet, stacks = _prepared(folder, profile, tenants, steps)
     with steps.step("Prove that no tenant can reach another") as step:
-        step.done(deployment.prove(place, fleet, selected(fleet, tenants)))
+        step.done(proving.require_proof(fleet, stacks, local=place.profile == "local"))
     with steps.step("Deploy") as step:
         changes = deployment.deploy(place, fleet, stacks, lambda name, what: step.doing(f"{name}: {what}"))
         step.done(", ".join(f"{name} {change}" for name, change in changes.items() if change.any) or "no changes")

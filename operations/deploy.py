@@ -6,12 +6,11 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from operations import adoption, default_networks, proving, waves
-from operations.errors import CommandError, Exit
+from operations import adoption, default_networks, waves
+from operations.errors import CommandError
 from operations.local import running
 from operations.terraform import Changes, Terraform, TerraformError
 from operations.workspace import Workspace
@@ -25,7 +24,6 @@ ProfileName = Literal["local", "cloud"]
 Progress = Callable[[str, str], None]
 """Told of a stack and what it is at."""
 
-REFUSALS_SHOWN = 10
 ADOPTION_ROUNDS = 8
 """A killed deploy leaves at most one resource per parallel worker; each round takes over those that Terraform met."""
 
@@ -79,26 +77,6 @@ def plan_file(place: Site, stack: StackInfo) -> Path:
     folder = place.ws.out / "plans"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{stack.name}.tfplan"
-
-
-def prove(place: Site, fleet: Fleet, tenants: Sequence[Tenant]) -> str:
-    """Proves the synthesised stacks before anything is made; says in words what was proved.
-
-    Raises `CommandError` with every broken proof that no unexpired waiver in the tenant files covers.
-    """
-    from compliance.facts.from_tenancy import scope_of  # noqa: PLC0415 - quick start
-
-    scope = scope_of(fleet, local=place.profile == "local")
-    proofs = proving.prove_plans(place.ws.synth / "stacks", scope)
-    today = datetime.now(UTC).date()
-    refused = proving.refusals(proofs, scope, today, [tenant.id for tenant in tenants])
-    if refused:
-        lines = "\n".join(f"  {reason}" for reason in refused[:REFUSALS_SHOWN])
-        more = f"\n  and {len(refused) - REFUSALS_SHOWN} more" if len(refused) > REFUSALS_SHOWN else ""
-        msg = f"nothing was deployed: the configuration breaks a proof\n{lines}{more}"
-        raise CommandError(msg, Exit.FINDINGS)
-    counted = ", ".join(f"{number} {verdict}" for verdict, number in proofs.count().items() if number)
-    return f"{counted}; {len(proofs.locks)} lock obligations"
 
 
 def deploy(place: Site, fleet: Fleet, stacks: Sequence[StackInfo], progress: Progress) -> dict[str, Changes]:

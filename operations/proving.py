@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from operations.errors import CommandError
+from operations.errors import CommandError, Exit
 
 if TYPE_CHECKING:
     from compliance.facts.scope import Scope
     from compliance.prove.result import Proofs
+    from stacks.plan import StackInfo
+    from tenancy.fleet import Fleet
+
+_SHOWN = 10
 
 
 def prove_bundle(folder: Path, tenants: Iterable[str] | None = None) -> tuple[Proofs, Scope]:
@@ -56,6 +60,28 @@ def prove_plans(folder: Path, scope: Scope, tenants: Iterable[str] | None = None
         return prove(estate_of_plans(documents, scope), tenants)
     except ComplianceError as error:
         raise CommandError(str(error)) from error
+
+
+def require_proof(fleet: Fleet, stacks: Sequence[StackInfo], *, local: bool) -> str:
+    """Refuses to deploy stacks that break a proof; what was proved, in a few words.
+
+    Raises:
+        CommandError: a proof or a lock is broken, or cannot be judged, and no waiver covers it.
+    """
+    from compliance.facts.from_tenancy import scope_of  # noqa: PLC0415 - quick start
+
+    scope = scope_of(fleet, local=local)
+    known = {tenant.id for tenant in scope.tenants}
+    folder = stacks[0].directory.parent
+    proofs = prove_plans(folder, scope)
+    deployed = {stack.tenant for stack in stacks if stack.tenant is not None} & known
+    broken = refusals(proofs, scope, datetime.now(UTC).date(), deployed)
+    if broken:
+        shown = "\n".join(f"  {reason}" for reason in broken[:_SHOWN])
+        more = f"\n  … and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
+        way_out = "Repair it, or waive it in the tenant's file (rule isolation.<path> or isolation.lock.<lock>)"
+        raise CommandError(f"not deployed: {len(broken)} proofs are broken\n{shown}{more}\n{way_out}", Exit.FINDINGS)
+    return f"{proofs.count()['proved']} proved, {len(proofs.locks)} lock obligations hold"
 
 
 def refusals(proofs: Proofs, scope: Scope, today: date, judged: Iterable[str]) -> list[str]:

@@ -21,6 +21,8 @@ from compliance.reason.reach.closure import reach_of
 from compliance.reason.reach.world import World
 
 OTHERS = "every other account"
+_PLATFORM_KINDS = ("role", "bucket", "key", "log-group")
+"""Of what the platform owns, what tenants must be kept from: its roles, and the records and keys of the audit."""
 _BOUND = 400
 
 
@@ -57,7 +59,7 @@ def _against_strangers(proofs: Proofs, world: World, network: NetworkProof) -> l
     left: list[Goal] = []
     wanted = {*proofs.tenants, PLATFORM}
     for resource in world.estate.resources:
-        if resource.owner not in wanted or (resource.owner == PLATFORM and resource.kind != "role"):
+        if resource.owner not in wanted or (resource.owner == PLATFORM and resource.kind not in _PLATFORM_KINDS):
             continue
         stranger = world.stranger(resource)
         entered = network.entered(resource.owner)
@@ -93,7 +95,7 @@ def _against_tenants(proofs: Proofs, world: World, network: NetworkProof, open_g
         for r, action, _ in open_goals
         if r.kind == "role" and action in ("sts:AssumeRole", "iam:UpdateAssumeRolePolicy")
     )
-    everything = [(r, a, on) for r in world.estate.resources if r.owner in proofs.tenants for a, on in goals_of(r)]
+    everything = [(r, a, on) for r in world.estate.resources if _judged(r, proofs) for a, on in goals_of(r)]
     for tenant in proofs.tenants:
         for attacker in reach_of(world, tenant, leaky):
             inside = [
@@ -106,13 +108,30 @@ def _against_tenants(proofs: Proofs, world: World, network: NetworkProof, open_g
             if attacker.account in world.platform_accounts:
                 across = everything
             for resource, action, on in (*inside, *across):
-                if resource.owner in (tenant, PLATFORM) or resource.owner not in proofs.tenants:
+                if resource.owner == tenant or not _judged(resource, proofs):
                     continue
                 opened = network.reaches(tenant, resource.owner)
                 result = world.attempt(attacker, action, resource, _BOUND, on, network_open=opened)
                 proofs.obligations.append(_obligation(tenant, resource, action, result, attacker))
                 if result.verdict != "impossible":
-                    proofs.note(tenant, resource.owner, resource.path, _finding(resource, action, result, attacker))
+                    _note(proofs, tenant, resource, _finding(resource, action, result, attacker))
+
+
+def _judged(resource: Resource, proofs: Proofs) -> bool:
+    """Whether reaching the resource counts: a tenant's does, and so do the platform's records of every tenant."""
+    if resource.owner == PLATFORM:
+        return resource.kind in _PLATFORM_KINDS and resource.kind != "role"
+    return resource.owner in proofs.tenants
+
+
+def _note(proofs: Proofs, tenant: str, resource: Resource, finding: Finding) -> None:
+    """What the platform keeps holds the records of every tenant, so reaching it reaches each of them."""
+    if resource.owner != PLATFORM:
+        proofs.note(tenant, resource.owner, resource.path, finding)
+        return
+    for victim in proofs.tenants:
+        if victim != tenant:
+            proofs.note(tenant, victim, "log", finding)
 
 
 def _finding(resource: Resource, action: str, result: Possibility, attacker: Attacker) -> Finding:

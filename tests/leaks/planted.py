@@ -245,6 +245,15 @@ def _share(state: State) -> None:
         )
 
 
+def _audit_bucket(state: State) -> None:
+    """The platform's audit bucket lets every account read: the records of all tenants."""
+    document = json.dumps(policy(allow("s3:GetObject", "arn:aws:s3:::bh-audit/*", Principal="*")))
+    state.answers["s3:ListBuckets", AUDIT, ""] = {"Buckets": [{"Name": "bh-audit"}]}
+    state.answers["s3:GetBucketPolicy", AUDIT, "bh-audit"] = {"Policy": document}
+    state.params["s3:GetBucketPolicy", AUDIT, "bh-audit"] = {"Bucket": "bh-audit"}
+    _work(state, allow("s3:GetObject", "arn:aws:s3:::bh-audit/*"))
+
+
 GROUPS = "http://acs.amazonaws.com/groups/global"
 SNAPSHOT = ("ec2:DescribeSnapshotAttribute", "snap-globex", "CreateVolumePermissions")
 IMAGE = ("ec2:DescribeImageAttribute", "ami-globex", "LaunchPermissions")
@@ -426,4 +435,5 @@ LEAKS = [
     Leak("event rule that sends to the other tenant", "log", "bh-globex-auditor", _event_rule, shared=False),
     Leak("peered networks with routes", "network", "globex", _peering),
     Leak("shared subnet", "network", "subnet-globex", _share, shared=False),
+    Leak("audit bucket open to every account", "log", "bh-audit", _audit_bucket),
 ]
