@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from attestation.certificates import load_certificates
 from attestation.errors import AttestationError
+from attestation.kinds import nvidia_rim
 from attestation.ledger.entry import read_line
 from attestation.policy import AppraisalPolicy, load_policy
 from attestation.tcg.eventlog import parse as parse_log
@@ -47,6 +48,10 @@ def _policy(data: bytes) -> None:
     load_policy(data, "fuzz")
 
 
+def _manifest(data: bytes) -> None:
+    nvidia_rim.read(data, 0, AT)
+
+
 def _ledger(data: bytes) -> None:
     read_line(data, "fuzz")
 
@@ -56,6 +61,7 @@ TARGETS: dict[str, Target] = {
     "event-log": _event_log,
     "certificates": _certificates,
     "policy": _policy,
+    "rim": _manifest,
     "ledger": _ledger,
 }
 

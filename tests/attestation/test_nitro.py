@@ -59,6 +59,12 @@ def test_stale_nonce_and_age():
     assert failing(nitro.verify(DOCUMENT, roots=ROOTS, now=NOW - timedelta(hours=1))) == {"timestamp_not_in_future"}
 
 
+def test_a_lapsed_chain_is_refused_only_at_a_given_time():
+    assert nitro.verify(DOCUMENT, roots=ROOTS).genuine
+    assert nitro.verify(DOCUMENT, roots=ROOTS, now=NOW + timedelta(hours=2)).genuine
+    assert failing(nitro.verify(DOCUMENT, roots=ROOTS, now=NOW + timedelta(hours=4))) == {"now_certificate_validity"}
+
+
 def test_debug_enclave_is_rejected():
     raw = issue(ROOT, module_id="i-0-enc1", pcrs={0: bytes(48), 1: bytes(48), 2: bytes(48)}, now=NOW, enclave=True)
     claims = nitro.verify(raw, roots=ROOTS)
