@@ -28,6 +28,8 @@ class Inputs:
     evidence: bytes
     collateral: bytes | None = None
     certificates: tuple[bytes, ...] = ()
+    manifests: tuple[bytes, ...] = ()
+    """NVIDIA's reference integrity manifests."""
     event_log: bytes | None = None
     roots: tuple[bytes, ...] = ()
     """Certificates to trust instead of the vendor's pinned root."""
@@ -93,7 +95,13 @@ def verify(kind: str, inputs: Inputs) -> Claims:
             inputs.evidence, certificates=given.certificates, roots=roots, nonce=inputs.nonce, now=inputs.at
         )
     return nvidia.verify(
-        inputs.evidence, certificates=given.certificates, roots=roots, nonce=inputs.nonce, now=inputs.at
+        inputs.evidence,
+        certificates=given.certificates,
+        manifests=inputs.manifests,
+        roots=roots,
+        manifest_roots=roots,
+        nonce=inputs.nonce,
+        now=inputs.at,
     )
 
 

@@ -16,6 +16,7 @@ from tests.attestation.makers import (
     boot_log,
     nvidia_report,
     pem,
+    rim,
     snp_report,
     tdx_quote,
 )
@@ -48,6 +49,8 @@ def _synthetic(name: str) -> list[bytes]:
         return [TokenIssuer().token()]
     if name == "event-log":
         return [boot_log(), boot_log(("sha1",))]
+    if name == "rim":
+        return [rim(vendor, {0: ("True", "01" * 48), 1: ("False", "00" * 48)})]
     if name == "certificates":
         return [pem(vendor.root, vendor.middle)]
     if name == "policy":

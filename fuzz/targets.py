@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from cryptography.hazmat.primitives import serialization
+
 from attestation.certificates import load_certificates
 from attestation.errors import AttestationError
+from attestation.kinds import nvidia_rim
 from attestation.ledger.entry import read_line
+from attestation.nitro_issuer import make_root
 from attestation.policy import AppraisalPolicy, load_policy
 from attestation.tcg.eventlog import parse as parse_log
 from attestation.tcg.replay import consistency
@@ -18,14 +22,15 @@ Target = Callable[[bytes], None]
 
 
 class AcceptedError(AssertionError):
-    """Evidence that no root of ours signed was accepted: the worst that fuzzing can find."""
+    """Evidence was accepted under a root that signed nothing: the worst that fuzzing can find."""
 
 
 def _kind(kind: str) -> Target:
-    """Judges bytes as evidence under the vendors' pinned roots, which signed none of the seeds."""
+    """Judges bytes as evidence under a root that signed nothing: even genuine evidence among the seeds is refused."""
+    root = make_root("signed nothing", AT).certificate.public_bytes(serialization.Encoding.PEM)
 
     def run(data: bytes) -> None:
-        verdict = judge(kind, Inputs(data, at=AT), AppraisalPolicy(require_anchored=True))
+        verdict = judge(kind, Inputs(data, roots=(root,), at=AT), AppraisalPolicy(require_anchored=True))
         if verdict.accepted:
             raise AcceptedError(f"{kind}: accepted {data[:64].hex()}…")
 
@@ -47,6 +52,10 @@ def _policy(data: bytes) -> None:
     load_policy(data, "fuzz")
 
 
+def _manifest(data: bytes) -> None:
+    nvidia_rim.read(data, 0, AT)
+
+
 def _ledger(data: bytes) -> None:
     read_line(data, "fuzz")
 
@@ -56,6 +65,7 @@ TARGETS: dict[str, Target] = {
     "event-log": _event_log,
     "certificates": _certificates,
     "policy": _policy,
+    "rim": _manifest,
     "ledger": _ledger,
 }
 

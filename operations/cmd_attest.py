@@ -21,7 +21,10 @@ _MAX_FILE = 16 * 1024 * 1024
 KindOption = Annotated[str, typer.Option("--kind", help="tpm, nitro, tdx, snp, nvidia or gcp-token")]
 EvidenceOption = Annotated[Path, typer.Option("--evidence", help="the evidence file")]
 CollateralOption = Annotated[
-    Path | None, typer.Option("--collateral", help="TDX: Intel's collateral (JSON); tokens: JWKS")
+    list[Path] | None,
+    typer.Option(
+        "--collateral", help="TDX: Intel's collateral (JSON); NVIDIA: RIM files, may be repeated; tokens: JWKS"
+    ),
 ]
 CertificatesOption = Annotated[
     list[Path] | None, typer.Option("--certificates", help="certificates (PEM, DER), keys or a JWKS; may be repeated")
@@ -56,7 +59,9 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Claims, checks and verdict of one piece of evidence. Exit: 0 accepted, 1 rejected, 2 malformed."""
-    verdict = _judge(kind, _inputs(evidence, collateral, certificates, event_log, root, nonce, at), policy, as_json)
+    verdict = _judge(
+        kind, _inputs(kind, evidence, collateral, certificates, event_log, root, nonce, at), policy, as_json
+    )
     if as_json:
         sys.stdout.write(json.dumps(verdict.as_json(), indent=2, default=str) + "\n")
     else:
@@ -79,7 +84,9 @@ def explain(
     """The same judgement in sentences: what differs, which register, which event, which file."""
     from attestation.explain import explain as sentences  # noqa: PLC0415 - heavy libraries load when asked for
 
-    verdict = _judge(kind, _inputs(evidence, collateral, certificates, event_log, root, nonce, at), policy, as_json)
+    verdict = _judge(
+        kind, _inputs(kind, evidence, collateral, certificates, event_log, root, nonce, at), policy, as_json
+    )
     lines = sentences(verdict)
     if as_json:
         sys.stdout.write(
@@ -118,8 +125,9 @@ def _read(path: Path, option: str) -> bytes:
 
 
 def _inputs(
+    kind: str,
     evidence: Path,
-    collateral: Path | None,
+    collateral: list[Path] | None,
     certificates: list[Path] | None,
     event_log: Path | None,
     root: list[Path] | None,
@@ -128,9 +136,13 @@ def _inputs(
 ) -> Inputs:
     from attestation.verify import Inputs  # noqa: PLC0415 - heavy libraries load when asked for
 
+    given = tuple(_read(path, "--collateral") for path in collateral or ())
+    if kind != "nvidia" and len(given) > 1:
+        raise CommandError(f"--collateral: {len(given)} files given, the kind {kind} takes one")
     return Inputs(
         evidence=_read(evidence, "--evidence"),
-        collateral=_read(collateral, "--collateral") if collateral else None,
+        collateral=given[0] if given else None,
+        manifests=given if kind == "nvidia" else (),
         certificates=tuple(_read(path, "--certificates") for path in certificates or ()),
         event_log=_read(event_log, "--event-log") if event_log else None,
         roots=tuple(_read(path, "--root") for path in root or ()),

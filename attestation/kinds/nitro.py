@@ -134,13 +134,13 @@ def verify(
     """Claims of a Nitro document.
 
     The chain is judged at the document's own timestamp, because its leaf lives for hours and the timestamp is inside
-    the signature; how old the document may be is the policy's business. With `now` the timestamp must not lie more
-    than five minutes after it.
+    the signature; how old the document may be is the policy's business. With `now` the chain must be valid then too,
+    and the timestamp must not lie more than five minutes after it.
 
     Args:
         evidence: the document.
         nonce: what the relying party asked for; compared with the document's `nonce`.
-        now: the time of appraisal, or None when the document's own time is enough.
+        now: the time of appraisal, or None to look at an old document as of its own time.
         roots: what the chain may end in; AWS's published root unless given.
 
     Raises:
@@ -150,13 +150,15 @@ def verify(
     document = parse(envelope.document if envelope else evidence)
     leaf = load_der(document.payload["certificate"], "nitro document, certificate")
     bundle = [load_der(der, f"nitro document, cabundle[{i}]") for i, der in enumerate(document.payload["cabundle"])]
-    path = build_path(leaf, reversed(bundle), roots or AWS_NITRO, document.issued)
+    anchors = roots or AWS_NITRO
+    path = build_path(leaf, reversed(bundle), anchors, document.issued)
     checks = [*_header_checks(document), _signature_check(document, leaf), *path.checks]
     checks.append(_bundle_check(bundle, path.certificates))
     checks.append(_nonce_check(document.payload.get("nonce"), nonce))
     if envelope:
         checks += check_envelope(envelope, document.payload.get("user_data"), document.pcrs)
     if now is not None:
+        checks += [check for check in build_path(leaf, reversed(bundle), anchors, now, "now_").checks if not check.ok]
         ahead = (document.issued - now).total_seconds()
         checks.append(
             judged(

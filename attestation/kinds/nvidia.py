@@ -8,7 +8,7 @@ the appraisal policy must require it there or waive it in words.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA384
 
 from attestation.certificates import Path, Roots, build_path, fingerprint, load_certificates
+from attestation.kinds import nvidia_rim
 from attestation.kinds.nvidia_report import Device, Report, devices, parse
 from attestation.result import Check, Claims, compare, failed, judged, not_evaluated, passed
 from attestation.roots import NVIDIA_DEVICE
@@ -32,7 +33,8 @@ def verify(
     now: datetime | None = None,
     roots: Roots | None = None,
     certificates: Iterable[x509.Certificate] = (),
-    golden: Mapping[int, frozenset[str]] | None = None,
+    manifests: Iterable[bytes] = (),
+    manifest_roots: Roots | None = None,
 ) -> Claims:
     """Claims of one or several NVIDIA devices; every device must verify.
 
@@ -42,14 +44,16 @@ def verify(
         now: when the certificates must be valid; the present unless given.
         roots: NVIDIA's device identity root unless given.
         certificates: the chain, leaf first, when it is not in the evidence.
-        golden: measurement index to accepted values (hex), from reference integrity manifests.
+        manifests: reference integrity manifests (RIM) of driver and VBIOS; without any, measurements are not judged.
+        manifest_roots: NVIDIA's RIM root unless given.
 
     Raises:
         AttestationError: malformed evidence or certificates.
     """
     moment = now or datetime.now(UTC)
     found = devices(evidence)
-    checks: list[Check] = []
+    rims = [nvidia_rim.read(raw, number, moment, manifest_roots) for number, raw in enumerate(manifests)]
+    checks = [check for rim in rims for check in rim.checks]
     listed: list[dict[str, Any]] = []
     anchored = True
     given = tuple(certificates)
@@ -74,7 +78,7 @@ def verify(
             values |= {"leaf_sha256": fingerprint(chain[0]), "leaf": chain[0].subject.rfc4514_string()}
             checks += _architecture_check(prefix, device, chain[0])
         checks += _nonce_checks(prefix, report, device, nonce)
-        checks.append(_golden_check(prefix, report, golden))
+        checks += _measurement_checks(prefix, report, rims)
         listed.append(values)
     checks.append(_distinct(listed))
     values = {
@@ -189,15 +193,8 @@ def _nonce_checks(prefix: str, report: Report, device: Device, nonce: bytes | No
     ]
 
 
-def _golden_check(prefix: str, report: Report, golden: Mapping[int, frozenset[str]] | None) -> Check:
-    name = f"{prefix}measurements"
-    if golden is None:
-        return not_evaluated(name, "no reference integrity manifest was given: firmware is named, not judged")
-    wrong = {
-        str(index): {"expected": sorted(values), "actual": report.measurements.get(index, b"").hex()}
-        for index, values in sorted(golden.items())
-        if report.measurements.get(index, b"").hex() not in values
-    }
-    return judged(
-        name, not wrong and bool(golden), expected=f"{len(golden)} reference values", actual=wrong or "the same"
-    )
+def _measurement_checks(prefix: str, report: Report, rims: list[nvidia_rim.Manifest]) -> list[Check]:
+    if not rims:
+        reason = "no reference integrity manifest was given: firmware is named, not judged"
+        return [not_evaluated(f"{prefix}measurements", reason)]
+    return nvidia_rim.judge(report, rims, prefix)

@@ -203,7 +203,11 @@ def _from_json(evidence: bytes) -> Wrapped:
         return Wrapped("azure-hcl", inner.report, tuple(certificates), inner.runtime_claims)
     for name in ("report", "attestation_report", "snp_report"):
         if document.get(name):
-            return Wrapped("json", binary(document[name], name), tuple(certificates))
+            report = binary(document[name], name)
+            if report[:4] == b"HCLA":
+                inner = _from_hcl(report)
+                return Wrapped("azure-hcl", inner.report, tuple(certificates), inner.runtime_claims)
+            return Wrapped("json", report, tuple(certificates))
     raise AttestationError("SNP evidence: no `report`, `attestation_report` or `hcl_report` in the JSON")
 
 

@@ -11,20 +11,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
-from attestation.certificates import Roots, build_path, fingerprint
+from attestation.certificates import Roots
 from attestation.errors import AttestationError
 from attestation.kinds.hcl import check_hcl_report
 from attestation.kinds.tpm_evidence import TpmEvidence, read
-from attestation.result import Check, Claims, compare, failed, judged, not_evaluated, passed
-from attestation.roots import GCP_EK_AK
+from attestation.kinds.tpm_key import ak_checks, spki, trust_checks
+from attestation.result import Check, Claims, compare, failed, judged, not_evaluated
 from attestation.tcg import replay
 from attestation.tcg.algorithms import digest
 from attestation.tcg.eventlog import EventLog
 from attestation.tcg.eventlog import parse as parse_log
 from attestation.tcg.tpm_structures import (
-    CREATION,
     QUOTE,
     Attest,
     PublicKey,
@@ -80,8 +78,8 @@ def verify(
     if parsed.bank is not None:
         checks.append(compare("quoted_bank", [parsed.bank], sorted(dict(attest.selections)), "the bank the file names"))
     checks += _pcr_checks(attest, parsed.pcrs, signature.hash_name)
-    checks += _ak_checks(parsed, key)
-    trust, anchored = _trust(parsed, key, certificates, trusted_keys, roots, now or datetime.now(UTC))
+    checks += ak_checks(parsed, key)
+    trust, anchored = trust_checks(parsed, key, certificates, trusted_keys, roots, now or datetime.now(UTC))
     checks += trust
     checks += _nonce_checks(attest.extra_data, nonce, parsed.nonce)
     quoted = {
@@ -163,88 +161,6 @@ def _pcr_checks(attest: Attest, pcrs: Mapping[str, Mapping[int, bytes]], hash_na
     return checks
 
 
-def _ak_checks(parsed: TpmEvidence, key: PublicKey) -> list[Check]:
-    checks = []
-    if parsed.public is None:
-        checks.append(not_evaluated("ak_attributes", "the AK's TPM public area was not given, only its key"))
-    else:
-        lacking = parsed.public.lacks_for_attestation()
-        checks.append(
-            judged(
-                "ak_attributes",
-                not lacking,
-                expected="a restricted signing key made in the TPM",
-                actual=lacking or "so",
-            )
-        )
-    if parsed.creation is not None and parsed.public is not None:
-        checks.append(_creation_check(parsed.creation, parsed.public.name, key))
-    return checks
-
-
-def _creation_check(creation: tuple[bytes, bytes, bytes], name: bytes, key: PublicKey) -> Check:
-    """TPM2_CertifyCreation by the AK itself: its public area and creation data belong together."""
-    data, raw, signature = creation
-    attest = parse_attest(raw)
-    bare = data[2:] if int.from_bytes(data[:2], "big") == len(data) - 2 else data
-    parsed = parse_signature(signature, key)
-    hashes = {digest(bank, bare) for bank in ("sha1", "sha256", "sha384")}
-    good = (
-        attest.kind == CREATION
-        and attest.object_name == name
-        and attest.creation_hash in hashes
-        and signature_verifies(parsed, key, raw)
-    )
-    return judged("ak_creation", good, expected="a creation certificate over this AK and its creation data")
-
-
-def _trust(
-    parsed: TpmEvidence,
-    key: PublicKey,
-    certificates: tuple[x509.Certificate, ...],
-    trusted_keys: tuple[PublicKey, ...],
-    roots: Roots | None,
-    now: datetime,
-) -> tuple[list[Check], bool]:
-    if trusted_keys:
-        known = _spki(key) in {_spki(trusted) for trusted in trusted_keys}
-        return [
-            judged(
-                "ak_trust",
-                known,
-                expected="one of the attestation keys given",
-                actual=hashlib.sha256(_spki(key)).hexdigest(),
-            )
-        ], known
-    pool = [*parsed.ak_certificates, *certificates]
-    leaf = next((c for c in pool if _spki_or_none(c) == _spki(key)), None)
-    if leaf is None:
-        if parsed.ak_certificates or certificates:
-            return [failed("ak_trust", detail="none of the certificates given is the attestation key's")], False
-        return [
-            not_evaluated(
-                "ak_trust",
-                "no AK certificate and no enrolled AK was given: who made the quote is "
-                "unknown, only that one key vouches for all of it",
-            )
-        ], False
-    path = build_path(leaf, pool, roots or GCP_EK_AK, now, "ak_")
-    return [passed("ak_trust", actual=fingerprint(leaf), detail="certificate of the key"), *path.checks], path.anchored
-
-
-def _spki(key: PublicKey) -> bytes:
-    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def _spki_or_none(certificate: x509.Certificate) -> bytes | None:
-    try:
-        return certificate.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    except (ValueError, TypeError):
-        return None
-
-
 def _nonce_checks(extra: bytes, nonce: bytes | None, claimed: bytes | None) -> list[Check]:
     checks = []
     if claimed is not None:
@@ -284,7 +200,7 @@ def _values(
 ) -> dict[str, Any]:
     return {
         "layout": parsed.layout,
-        "ak_sha256": hashlib.sha256(_spki(key)).hexdigest(),
+        "ak_sha256": hashlib.sha256(spki(key)).hexdigest(),
         "signature_hash": hash_name,
         "extra_data": attest.extra_data.hex(),
         "clock": attest.clock,

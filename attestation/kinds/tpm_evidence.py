@@ -173,7 +173,7 @@ def _object(document: Mapping[str, Any]) -> TpmEvidence:
             raise AttestationError("TPM evidence: neither a quote (`quote`, `tpm_quote.message`) nor an `event_log`")
         return TpmEvidence("event-log", event_log=event_log, pcrs=_pcrs(document.get("pcrs")))
     signature = quote.get("signature", document.get("signature"))
-    hcl = document.get("hcl_report")
+    hcl = document.get("hcl_report", document.get("report"))
     report = binary(hcl, "hcl_report") if hcl else None
     key, public, certificates = _ak(document, report)
     given = document.get("nonce", quote.get("nonce"))

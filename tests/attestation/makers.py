@@ -284,6 +284,48 @@ def nvidia_report(
     return message + raw_signature(key, message, hashes.SHA384(), 48), leaf
 
 
+SWID = "http://standards.iso.org/iso/19770/-2/2015/schema.xsd"
+DSIG = "http://www.w3.org/2000/09/xmldsig#"
+
+
+def rim(authority, values, version="570.86.15"):
+    """A signed manifest. Its text is written in canonical form by hand, so that nothing here canonicalises."""
+    key = ec.generate_private_key(ec.SECP384R1())
+    leaf = authority.leaf("RIM signer", key.public_key())
+    space = 'xmlns:h="http://www.w3.org/2001/04/xmlenc#sha384"'
+    resources = "".join(
+        f'<Resource {space} active="{active}" index="{index}" h:Hash0="{value}"></Resource>'
+        for index, (active, value) in values.items()
+    )
+    meta = f'<Meta colloquialVersion="{version}" product="GH100"></Meta>'
+    open_tag = f'<SoftwareIdentity xmlns="{SWID}" name="a &amp; b">\n'
+    body = f"{meta}\n<Payload>{resources}</Payload>\n"
+    digest = hashlib.sha384(f"{open_tag}{body}</SoftwareIdentity>".encode()).digest()
+    methods = (
+        '<ds:CanonicalizationMethod Algorithm="http://www.w3.org/2006/12/xml-c14n11"></ds:CanonicalizationMethod>'
+        '<ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384"></ds:SignatureMethod>'
+    )
+    reference = (
+        '<ds:Reference URI=""><ds:Transforms>'
+        f'<ds:Transform Algorithm="{DSIG}enveloped-signature"></ds:Transform></ds:Transforms>'
+        '<ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#sha384"></ds:DigestMethod>'
+        f"<ds:DigestValue>{base64.b64encode(digest).decode()}</ds:DigestValue></ds:Reference>"
+    )
+    spaces = f' xmlns="{SWID}" xmlns:ds="{DSIG}"'
+    signed = f"<ds:SignedInfo{spaces}>{methods}{reference}</ds:SignedInfo>".encode()
+    value = base64.b64encode(raw_signature(key, signed, hashes.SHA384(), 48)).decode()
+    chain = "".join(
+        f"<ds:X509Certificate>{base64.b64encode(c.public_bytes(DER)).decode()}</ds:X509Certificate>"
+        for c in (leaf, authority.middle, authority.root)
+    )
+    signature = (
+        f'<ds:Signature xmlns:ds="{DSIG}"><ds:SignedInfo>{methods}{reference}</ds:SignedInfo>'
+        f"<ds:SignatureValue>{value}</ds:SignatureValue>"
+        f"<ds:KeyInfo><ds:X509Data>{chain}</ds:X509Data></ds:KeyInfo></ds:Signature>"
+    )
+    return f"{open_tag}{body}{signature}</SoftwareIdentity>".encode()
+
+
 # --- Google token ----------------------------------------------------------------------------------------------------
 
 

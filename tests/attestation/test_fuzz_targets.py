@@ -1,4 +1,4 @@
-"""Every fuzz target takes its own seeds, and none of them is accepted under the vendors' roots."""
+"""Every fuzz target takes its own seeds, and none of them is accepted under a root that signed nothing."""
 
 import pytest
 

@@ -15,7 +15,7 @@ from attestation.kinds import nvidia, snp, tdx
 from attestation.policy import AppraisalPolicy
 from attestation.tcg.eventlog import parse
 from attestation.tcg.replay import replay
-from tests.attestation.makers import NOW, Authority, event, header_event, nvidia_report, pem, snp_report, tdx_quote
+from tests.attestation.makers import NOW, Authority, event, header_event, nvidia_report, pem, rim, snp_report, tdx_quote
 
 BANK = ("sha384",)
 
@@ -216,14 +216,80 @@ def test_nvidia_nonce_firmware_and_root(vendor):
     assert failing(nvidia.verify(raw, roots=vendor.roots, now=NOW)) == {"report_signature"}
 
 
-def test_nvidia_golden_measurements(vendor):
-    raw, leaf = nvidia_report(vendor)
+GOLDEN = {0: ("True", "01" * 48), 1: ("True", "02" * 48), 2: ("False", "ff" * 48)}
+
+
+def measured(vendor, *manifests, **report):
+    raw, leaf = nvidia_report(vendor, **report)
     chain = [leaf, vendor.middle, vendor.root]
-    golden = {1: frozenset({"01" * 48}), 2: frozenset({"02" * 48, "ff" * 48})}
-    assert nvidia.verify(raw, certificates=chain, roots=vendor.roots, now=NOW, golden=golden).genuine
-    golden[3] = frozenset({"04" * 48})
-    found = nvidia.verify(raw, certificates=chain, roots=vendor.roots, now=NOW, golden=golden)
-    assert failing(found) == {"measurements"}
+    return nvidia.verify(
+        raw, certificates=chain, roots=vendor.roots, manifests=manifests, manifest_roots=vendor.roots, now=NOW
+    )
+
+
+def test_measurements_against_a_manifest(vendor):
+    claims = measured(vendor, rim(vendor, GOLDEN))
+    assert claims.genuine
+    assert appraise(claims, AppraisalPolicy(require_gpu_measurements=True), now=NOW).accepted
+    without = appraise(measured(vendor), AppraisalPolicy(require_gpu_measurements=True), now=NOW)
+    assert failing(without) == {"gpu_measurements_required"}
+
+
+@pytest.mark.parametrize(
+    ("values", "version", "expected"),
+    [
+        ({0: ("True", "02" * 48)}, "570.86.15", {"measurements"}),
+        ({9: ("True", "01" * 48)}, "570.86.15", {"measurements"}),
+        ({}, "570.86.15", {"measurements"}),
+        (GOLDEN, "570.86.16", {"rim0_version"}),
+    ],
+)
+def test_a_manifest_that_does_not_fit(vendor, values, version, expected):
+    assert failing(measured(vendor, rim(vendor, values, version))) == expected
+
+
+def test_manifests_of_two_parts_must_not_overlap(vendor):
+    first, second = rim(vendor, {0: GOLDEN[0]}), rim(vendor, {1: GOLDEN[1]})
+    assert measured(vendor, first, second).genuine
+    assert failing(measured(vendor, first, rim(vendor, GOLDEN))) == {"rim1_conflict"}
+
+
+def test_a_changed_or_foreign_manifest_is_refused(vendor):
+    good = rim(vendor, GOLDEN)
+    changed = good.replace(b'index="2"', b'index="3"')
+    assert failing(measured(vendor, changed)) == {"rim0_signature"}
+    resigned = good.replace(b"<ds:DigestValue>", b"<ds:DigestValue>AAAA", 1)
+    assert "rim0_signature" in failing(measured(vendor, resigned))
+    assert "rim0_certificate_chain" in failing(measured(vendor, rim(Authority(), GOLDEN)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: b"<!DOCTYPE a [<!ENTITY x 'y'>]>" + d,
+        lambda d: d.replace(b"<Payload>", b"<!-- x --><Payload>"),
+        lambda d: d.replace(b"xml-c14n11", b"xml-exc-c14n#"),
+        lambda d: d.replace(b"ecdsa-sha384", b"ecdsa-sha1"),
+        lambda d: d.replace(b'URI=""', b'URI="#part"'),
+        lambda d: d[: d.index(b"<ds:Signature ")] + b"</SoftwareIdentity>",
+        lambda d: d.replace(b"</Payload>", b"</Payload><Payload></Payload>"),
+        lambda d: d[:-20],
+        lambda d: b"",
+    ],
+)
+def test_what_is_no_manifest_is_malformed(vendor, change):
+    with pytest.raises(AttestationError):
+        measured(vendor, change(rim(vendor, GOLDEN)))
+
+
+def test_attribute_order_and_self_closing_tags_do_not_matter(vendor):
+    good = rim(vendor, GOLDEN)
+    rewritten = good.replace(
+        b'<Meta colloquialVersion="570.86.15" product="GH100"></Meta>',
+        b'<Meta product="GH100"\n  colloquialVersion="570.86.15" />',
+    )
+    assert rewritten != good
+    assert measured(vendor, rewritten).genuine
 
 
 def test_confidential_mode_is_not_in_the_report_and_must_be_waived_in_words(vendor):

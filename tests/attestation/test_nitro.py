@@ -56,7 +56,14 @@ def test_stale_nonce_and_age():
     policy = AppraisalPolicy(maximum_age_seconds=60)
     assert appraise(claims, policy, now=NOW + timedelta(seconds=59)).accepted
     assert failing(appraise(claims, policy, now=NOW + timedelta(seconds=61))) == {"age"}
-    assert failing(nitro.verify(DOCUMENT, roots=ROOTS, now=NOW - timedelta(hours=1))) == {"timestamp_not_in_future"}
+    early = nitro.verify(DOCUMENT, roots=ROOTS, now=NOW - timedelta(hours=1))
+    assert failing(early) == {"timestamp_not_in_future", "now_certificate_validity"}
+
+
+def test_a_lapsed_chain_is_refused_only_at_a_given_time():
+    assert nitro.verify(DOCUMENT, roots=ROOTS).genuine
+    assert nitro.verify(DOCUMENT, roots=ROOTS, now=NOW + timedelta(hours=2)).genuine
+    assert failing(nitro.verify(DOCUMENT, roots=ROOTS, now=NOW + timedelta(hours=4))) == {"now_certificate_validity"}
 
 
 def test_debug_enclave_is_rejected():
