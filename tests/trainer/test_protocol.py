@@ -43,7 +43,7 @@ def test_arbitrary_bytes_are_no_frame(data: bytes) -> None:
         if _whole(data):
             received = Channel(ours).receive()
             assert received is not None
-            assert received[0] == json.loads(data[4:])
+            assert received[0] == json.loads(data[4 : 4 + struct.unpack(">I", data[:4])[0]])
             return
         with pytest.raises(TrainerError) as caught:
             Channel(ours).receive()
