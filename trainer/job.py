@@ -60,6 +60,8 @@ class TrainingSettings(Frozen):
     patience: int | None = Field(default=None, ge=1)
     """Stop after this many evaluations without improvement; None never stops early."""
     checkpoint_every: int = Field(default=50, ge=1)
+    background_checkpoints: bool = False
+    """Save beside the training, from a copy of the state in main memory."""
     keep_checkpoints: int = Field(default=3, ge=1)
     milestone_every: int = Field(default=0, ge=0)
     log_every: int = Field(default=10, ge=1)

@@ -80,6 +80,24 @@ def test_another_tenants_key_opens_nothing(cloud: Backends) -> None:
     assert caught.value.reason in {Reason.WRONG_KEY, Reason.KEY_UNAVAILABLE}
 
 
+def test_checkpoints_in_the_background_give_the_same_training(local: Backends, tmp_path: Path) -> None:
+    seal_cancer(local, f"file://{tmp_path}/data")
+    results = []
+    for run, background in (("front", False), ("back", True)):
+        training = TrainingSettings(steps=40, checkpoint_every=5, eval_every=20, background_checkpoints=background)
+        places = {"checkpoints": f"file://{tmp_path}/checkpoints", "models": f"file://{tmp_path}/models"}
+        job = cancer_job(steps=40, url=f"file://{tmp_path}/data", run=run, training=training, **places)
+        results.append(agent.run(job, local))
+        published = [r.details["step"] for r in local.log.read(f"run.{run}") if r.kind == "checkpoint-published"]
+        assert published == [5, 10, 15, 20, 25, 30, 35, 40]
+    assert results[0].metrics == results[1].metrics
+    front, back = (
+        load_model(local, "acme", run, "model", f"file://{tmp_path}/models", "alias/bh/acme/export")[1]
+        for run in ("front", "back")
+    )
+    assert all(torch.equal(front[name], back[name]) for name in front)
+
+
 def test_vision_recipe_on_digits(local: Backends, tmp_path: Path) -> None:
     seal_digits(local, f"file://{tmp_path}/data")
     job = JobSpec(

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from trainer.agent import run
+from trainer.agent.metrics import JobMetrics
 from trainer.errors import Reason, TrainerError
 from trainer.job import JobSpec
 
@@ -22,14 +23,23 @@ def main(arguments: list[str]) -> int:
     """Runs the job in a file; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m trainer.agent", description="Runs one training job.")
     parser.add_argument("--job", type=Path, required=True, help="the job document (JSON, see trainer/job.py)")
-    path: Path = parser.parse_args(arguments).job
+    parser.add_argument("--metrics", type=Path, help="keep Prometheus metrics in this file (textfile collector)")
+    chosen = parser.parse_args(arguments)
+    path: Path = chosen.job
     try:
         job = JobSpec.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         _emit("failed", {"reason": Reason.BAD_JOB.value, "message": f"{path}: {error}"})
         return 2
     try:
-        result = run(job, event=_emit)
+        metrics = JobMetrics(job, chosen.metrics) if chosen.metrics else None
+
+        def event(name: str, values: dict[str, Any]) -> None:
+            _emit(name, values)
+            if metrics:
+                metrics.observe(name, values)
+
+        result = run(job, event=event)
     except TrainerError as error:
         _emit("failed", {"reason": error.reason.value, "message": str(error)})
         return 2 if error.reason in {Reason.BAD_JOB, Reason.NOT_DECLARED} else 1

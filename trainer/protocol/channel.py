@@ -17,7 +17,7 @@ _LENGTH: Final = struct.Struct(">I")
 
 
 class Channel:
-    """One end of the socket. Not thread-safe: the users hold a lock around a request and its answer."""
+    """One end of the socket. Users that share it hold a lock for sending, and one for a request and its answer."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock

@@ -37,7 +37,10 @@ _libc.syscall.restype = ctypes.c_long
 
 def unshare(flags: int) -> None:
     """Manual page unshare, section 2."""
-    _check(_libc.unshare(ctypes.c_int(flags)), "unshare: the machine does not allow new namespaces")
+    _check(
+        _libc.unshare(ctypes.c_int(flags)),
+        "this machine does not let the process make namespaces (a container without CAP_SYS_ADMIN?)",
+    )
 
 
 def mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:

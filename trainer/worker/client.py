@@ -42,7 +42,8 @@ class AgentClient:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._lock = threading.Lock()
+        self._asking = threading.Lock()
+        self._sending = threading.Lock()
 
     def receive_job(self) -> tuple[JobMessage, bytes | None]:
         """The job and the bytes of its bundle, if it has one."""
@@ -59,13 +60,15 @@ class AgentClient:
 
     def tell(self, message: BaseModel) -> None:
         """Sends a message that has no answer."""
-        with self._lock:
+        # Not behind a request that waits for its answer: progress goes on while a checkpoint is published.
+        with self._sending:
             self._channel.send(message.model_dump(mode="json"))
 
     def ask(self, message: BaseModel) -> Granted | None:
         """Sends a request; returns the grant, or None for a plain "ok". Raises what the agent refuses with."""
-        with self._lock:
-            self._channel.send(message.model_dump(mode="json"))
+        with self._asking:
+            with self._sending:
+                self._channel.send(message.model_dump(mode="json"))
             received = self._channel.receive()
         if received is None:
             raise TrainerError(Reason.PROTOCOL, "the agent went away")

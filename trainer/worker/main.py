@@ -10,7 +10,7 @@ from functools import partial
 import torch
 
 from trainer.checkpoint.manifest import DTYPE_NAMES
-from trainer.checkpoint.state import load_state, save_state
+from trainer.checkpoint.state import load_state
 from trainer.checkpoint.writer import tensor_bytes
 from trainer.data.loader import Loader, evaluation_batches
 from trainer.data.order import SampleOrder
@@ -23,6 +23,7 @@ from trainer.recipes.base import parse_settings
 from trainer.recipes.choose import choose_recipe
 from trainer.worker.client import AgentClient, ResumedCheckpoint
 from trainer.worker.loop import Trainer
+from trainer.worker.saver import Saver
 
 
 def work(sock: socket.socket) -> int:
@@ -59,11 +60,13 @@ def train(client: AgentClient, job: JobMessage, bundle: bytes | None) -> Done:
         state["at"]["metrics"] = {name.rpartition(".")[2]: 0.0 for name in job.resume.values if ".metrics." in name}
         load_state(state, ResumedCheckpoint(client, job.resume))
         trainer.restore(state)
+    saver = Saver(client, background=settings.background_checkpoints)
     metrics = trainer.train(
         evaluation=lambda: evaluation_batches(table, order, settings.batch_size),
         report=lambda step, values: client.tell(Progress(step=step, values=finite(values))),
-        save=lambda: save_state(trainer.state(), trainer.step, client),
+        save=lambda: saver.save(trainer.state, trainer.step),
     )
+    saver.close()
     loader.close()
     if job.export:
         export(client, trainer, finite(metrics))
