@@ -22,6 +22,7 @@ def main() -> int:
             settings.tenants,
             settings.out_dir,
             settings.endpoint,
+            state_dir=settings.state_dir,
             layers=settings.layers,
         )
     except (SpecError, StackError, ConstructError) as error:

@@ -21,10 +21,11 @@ class Settings:
     layers: tuple[str, ...] | None
     out_dir: Path
     endpoint: str | None
+    state_dir: Path | None
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Reads `BULKHEAD_FLEET`, `_PROFILE`, `_TENANTS`, `_LAYERS`, `_SYNTH_OUT` and `_LOCAL_ENDPOINT`.
+    """Reads the variables `BULKHEAD_...`: FLEET, PROFILE, TENANTS, LAYERS, SYNTH_OUT, STATE_DIR and LOCAL_ENDPOINT.
 
     The output folder is that of the CLI (`CDKTF_OUTDIR`), or `cdktf.out`. Raises `StackError` for a value that no
     stack can be made from.
@@ -41,6 +42,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         layers=_listed(environment, "BULKHEAD_LAYERS"),
         out_dir=Path(out_dir),
         endpoint=environment.get("BULKHEAD_LOCAL_ENDPOINT") or None,
+        state_dir=Path(state_dir) if (state_dir := environment.get("BULKHEAD_STATE_DIR")) else None,
     )
 
 

@@ -218,6 +218,8 @@ def test_settings_come_from_the_environment():
     assert (settings.endpoint, settings.layers) == (None, ("organisation",))
     bare = from_environment({})
     assert (bare.profile, bare.tenants, bare.fleet) == ("local", None, Path("tenants"))
+    assert bare.state_dir is None
+    assert from_environment({"BULKHEAD_STATE_DIR": "s"}).state_dir == Path("s")
     assert from_environment({"BULKHEAD_SYNTH_OUT": "a", "CDKTF_OUTDIR": "b"}).out_dir == Path("a")
     with pytest.raises(StackError, match="BULKHEAD_PROFILE = moon"):
         from_environment({"BULKHEAD_PROFILE": "moon"})
