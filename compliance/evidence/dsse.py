@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from compliance.evidence.errors import EvidenceError
 
+KMS_RAW_LIMIT = 4096
+"""Bytes up to which KMS takes a whole message (AWS KMS API, Sign)."""
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 
@@ -119,9 +121,12 @@ class KmsSigner:
 
     def sign(self, message: bytes) -> bytes:
         """The ECDSA signature over SHA-256, made in KMS."""
-        digest = hashlib.sha256(message).digest()
+        raw = len(message) <= KMS_RAW_LIMIT
         answer = self.client.sign(
-            KeyId=self.key, Message=digest, MessageType="DIGEST", SigningAlgorithm="ECDSA_SHA_256"
+            KeyId=self.key,
+            Message=message if raw else hashlib.sha256(message).digest(),
+            MessageType="RAW" if raw else "DIGEST",
+            SigningAlgorithm="ECDSA_SHA_256",
         )
         signature: bytes = answer["Signature"]
         return signature

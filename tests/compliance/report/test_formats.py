@@ -34,7 +34,9 @@ def bundle(tmp_path_factory):
         data.BREAKS[rule](made)
     waive(made, "storage.versioned", "2027-01-01")
     made.statuses[ACME, "ec2:DescribeFlowLogs"] = Status.DENIED
-    grants = [value for key, value in made.answers.items() if key[:2] == (ACME, "kms:ListGrants") and value[1]["Grants"]]
+    grants = [
+        value for key, value in made.answers.items() if key[:2] == (ACME, "kms:ListGrants") and value[1]["Grants"]
+    ]
     grants[0][1]["Grants"][0]["Name"] = HOSTILE
     return write(made, tmp_path_factory.mktemp("bundle"))
 
@@ -85,7 +87,9 @@ def test_sarif_levels_and_kinds(report):
         assert (written["kind"] == "fail") == (result.status in {Verdict.FAIL, Verdict.WAIVED})
         assert written["level"] == "none" or written["kind"] == "fail"
         assert ("suppressions" in written) == (result.status is Verdict.WAIVED)
-    kinds = {result.status: entry["kind"] for entry, result in zip(run["results"], report.judgement.results, strict=True)}
+    kinds = {
+        result.status: entry["kind"] for entry, result in zip(run["results"], report.judgement.results, strict=True)
+    }
     assert kinds[Verdict.INDETERMINATE] == "review"
     assert "\u202e" not in sarif.render(report)
 
@@ -145,7 +149,9 @@ def test_oscal_references_resolve_and_are_stable(report):
 def test_oscal_says_that_it_is_the_double(report, tmp_path):
     assert "local test double" in oscal.document(report)["assessment-results"]["metadata"]["remarks"]
     real = write(world(), tmp_path, "https://s3.us-east-1.amazonaws.com")
-    assert "test double" not in oscal.document(report_of(real, judge(real)))["assessment-results"]["metadata"]["remarks"]
+    assert (
+        "test double" not in oscal.document(report_of(real, judge(real)))["assessment-results"]["metadata"]["remarks"]
+    )
 
 
 def test_html_is_self_contained_and_neutral(report):
