@@ -38,8 +38,8 @@ class Keys:
 class Entry:
     """How to enter one account.
 
-    Each role in turn is assumed with `via` (keys of the audit account, say), then the scanner's own, then `keys`; without
-    a role that works, `keys` and the scanner's own are used if they belong to the account.
+    Each role in turn is assumed with `via` (keys of the audit account, say), then the scanner's own, then `keys`;
+    without a role that works, `keys` and the scanner's own are used if they belong to the account.
     """
 
     account: str

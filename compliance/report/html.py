@@ -17,11 +17,16 @@ from compliance.rules.catalogue import rule_of
 TEMPLATES = Path(__file__).parent / "templates"
 GLYPHS = {"pass": "✓", "fail": "✕", "waived": "◐", "not-applicable": "–", "indeterminate": "?"}
 PROOF_GLYPHS = {"proved": "✓", "violated": "✕", "undecided": "~", "indeterminate": "?"}
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+)
 
 
-def render(report: Report) -> str:
-    """The page as text. The same report gives the same bytes."""
+def render(report: Report, *, paper: bool = False) -> str:
+    """The page as text. The same report gives the same bytes.
+
+    With `paper`, for printing: passed results are counted and not listed, and the table of facts stays in the bundle.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -32,7 +37,7 @@ def render(report: Report) -> str:
     )
     environment.filters["params"] = lambda value: json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
     environment.filters["moment"] = lambda value: f"{value[:10]} {value[11:19]} UTC"
-    return environment.get_template("report.html.j2").render(_context(report))
+    return environment.get_template("report.html.j2").render({**_context(report), "paper": paper})
 
 
 def _context(report: Report) -> dict[str, Any]:

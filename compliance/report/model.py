@@ -79,7 +79,9 @@ class Report:
     def findings(self, *verdicts: Verdict) -> tuple[Result, ...]:
         """Results of these values, most severe first."""
         chosen = [result for result in self.judgement.results if result.status in verdicts]
-        return tuple(sorted(chosen, key=lambda one: (SEVERITIES.index(rule_of(one.rule).severity), one.rule, one.tenant)))
+        return tuple(
+            sorted(chosen, key=lambda one: (SEVERITIES.index(rule_of(one.rule).severity), one.rule, one.tenant))
+        )
 
     def unread(self) -> list[dict[str, Any]]:
         """What could not be collected, one entry per API and reason, with the rules that wait for it."""

@@ -1,0 +1,81 @@
+"""Chains of packs: the order of packs in a folder, and gaps in their cadence, which are exceptions themselves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from compliance.evidence.errors import EvidenceError
+from compliance.evidence.pack import FORMAT, PACK_MANIFEST
+from compliance.facts.canonical import sha256
+
+
+@dataclass(frozen=True)
+class Link:
+    """One pack of a chain."""
+
+    folder: Path
+    sequence: int
+    collected: datetime
+    digest: str
+    previous: str | None
+
+
+@dataclass(frozen=True)
+class Irregularity:
+    """An exception to the cadence, as a sentence, and whether the chain itself is broken."""
+
+    sentence: str
+    broken: bool
+
+
+def links(folder: Path) -> list[Link]:
+    """The packs in a folder, oldest first.
+
+    Raises:
+        EvidenceError: a manifest cannot be read.
+    """
+    found = [_link(path.parent) for path in sorted(folder.glob(f"*/{PACK_MANIFEST}"))]
+    return sorted(found, key=lambda link: (link.sequence, link.collected))
+
+
+def _link(folder: Path) -> Link:
+    path = folder / PACK_MANIFEST
+    try:
+        text = path.read_bytes()
+        value = json.loads(text)
+        assert_format(value["format"])
+        ended = datetime.fromisoformat(value["collected"]["ended"].replace("Z", "+00:00"))
+        return Link(folder, int(value["sequence"]), ended, sha256(text), value["previous"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{path}: not a pack's manifest ({error}); take the folder out of the chain's folder"
+        raise EvidenceError(msg) from error
+
+
+def assert_format(name: str) -> None:
+    """Raises `ValueError` unless this is the format of packs that this program writes."""
+    if name != FORMAT:
+        msg = f"format {name}"
+        raise ValueError(msg)
+
+
+def exceptions(chain: list[Link], every: timedelta) -> list[Irregularity]:
+    """What is wrong with a chain: a pack that does not follow the one before it, or that came too late."""
+    found = []
+    for before, after in pairwise(chain):
+        if after.previous != before.digest or after.sequence != before.sequence + 1:
+            found.append(Irregularity(f"{after.folder.name} does not follow {before.folder.name}", broken=True))
+        gap = after.collected - before.collected
+        if gap > every:
+            hours = gap.total_seconds() / 3600
+            limit = every.total_seconds() / 3600
+            text = (
+                f"{hours:.1f} hours between {before.folder.name} and {after.folder.name}; one was due every {limit:g}"
+            )
+            found.append(Irregularity(text, broken=False))
+    if chain and chain[0].previous is not None:
+        found.insert(0, Irregularity(f"{chain[0].folder.name} follows a pack that is not here", broken=True))
+    return found

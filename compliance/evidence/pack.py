@@ -1,0 +1,157 @@
+"""Writes an evidence pack: a folder of files, a manifest of their digests, a signed statement about the manifest."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from compliance.controls.load import catalogues
+from compliance.evidence.dsse import Signer, envelope, key_id
+from compliance.evidence.errors import EvidenceError
+from compliance.evidence.redact import redactor
+from compliance.evidence.tenant import tenant_bundle, tenant_judgement
+from compliance.facts.bundle import FACTS, MANIFEST, SCOPE, Bundle
+from compliance.facts.canonical import canonical, sha256
+from compliance.facts.scope import scope_from_json
+from compliance.report import csv, html, ocsf, oscal, sarif
+from compliance.report.model import Report, report_of
+from compliance.report.proofs import ProofMatrix
+from compliance.results import Judgement
+
+FORMAT = "bulkhead.evidence/1"
+PREDICATE = "https://bulkhead.example/evidence-pack/v1"
+STATEMENT = "https://in-toto.io/Statement/v1"
+ENVELOPE = "envelope.json"
+PACK_MANIFEST = "pack.json"
+VERIFIER = Path(__file__).parent / "standalone" / "verify.py"
+README = """An evidence pack of Bulkhead.
+
+  python verify.py . --key SIGNER.pub.pem
+
+checks every digest, the chain of facts, the signature and the link to the previous pack. It needs Python 3.11 or newer
+and the package `cryptography`, and nothing of Bulkhead's. Take the signer's public key from the signer, not from this
+pack.
+"""
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What goes into a pack beside the scan: ledger heads, reference sets, proofs, the previous pack's manifest digest.
+
+    `ledgers` and `references` are file contents by file name.
+    """
+
+    ledgers: Mapping[str, bytes] = field(default_factory=dict)
+    references: Mapping[str, bytes] = field(default_factory=dict)
+    proofs: ProofMatrix | None = None
+    previous: str | None = None
+    sequence: int = 1
+    redaction_key: bytes = b""
+
+
+def write_pack(
+    folder: Path, bundle: Bundle, judgement: Judgement, signer: Signer, extras: Extras, tenant: str | None = None
+) -> Path:
+    """Writes a pack into a new folder; with `tenant`, one that shows nothing of any other tenant.
+
+    Raises:
+        EvidenceError: the folder is not empty, or a tenant's pack is asked for without a redaction key.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        msg = f"{folder}: not empty; a pack is never written over"
+        raise EvidenceError(msg)
+    (folder / "bundle").parent.mkdir(parents=True, exist_ok=True)
+    if tenant is None:
+        (folder / "bundle").mkdir()
+        for name in (FACTS, SCOPE, MANIFEST):
+            shutil.copyfile(bundle.folder / name, folder / "bundle" / name)
+        report = report_of(bundle, judgement, extras.proofs)
+        extra = {**_named("ledgers", extras.ledgers), **_named("references", extras.references)}
+    else:
+        report, extra = _for_tenant(folder, bundle, judgement, extras, tenant)
+    for name, content in {**_reports(report), **extra}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (folder / "signer.pub.pem").write_bytes(signer.public_pem())
+    (folder / "README.txt").write_text(README, encoding="utf-8")
+    shutil.copyfile(VERIFIER, folder / "verify.py")
+    manifest = _manifest(folder, report, extras, tenant)
+    text = canonical(manifest)
+    (folder / PACK_MANIFEST).write_bytes(text)
+    statement = _statement(manifest, sha256(text), signer)
+    signed = envelope(canonical(statement), signer)
+    (folder / ENVELOPE).write_bytes(canonical(signed))
+    return folder
+
+
+def _for_tenant(
+    folder: Path, bundle: Bundle, judgement: Judgement, extras: Extras, tenant: str
+) -> tuple[Report, dict[str, bytes]]:
+    if not extras.redaction_key:
+        msg = f"{tenant}: a tenant's pack needs the platform's redaction key"
+        raise EvidenceError(msg)
+    redact = redactor(scope_from_json(bundle.scope), tenant, extras.redaction_key)
+    own = tenant_bundle(bundle, tenant, redact, folder / "bundle")
+    report = report_of(own, tenant_judgement(judgement, own, tenant, redact))
+    held = {name: content for name, content in extras.ledgers.items() if name.partition(".")[0] == tenant}
+    return report, {**_named("ledgers", held), **_named("references", extras.references)}
+
+
+def _named(folder: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {f"{folder}/{name}": content for name, content in files.items()}
+
+
+def _reports(report: Report) -> dict[str, bytes]:
+    texts = {
+        "results.json": json.dumps(report.judgement.to_json(), ensure_ascii=False, sort_keys=True) + "\n",
+        "reports/report.html": html.render(report),
+        "reports/results.csv": csv.render(report),
+        "reports/results.sarif": sarif.render(report),
+        "reports/results.ocsf.jsonl": ocsf.render(report),
+        **{f"reports/oscal-{name}.json": oscal.render(report, name) for name in catalogues()},
+    }
+    return {name: text.encode("utf-8", "surrogatepass") for name, text in texts.items()}
+
+
+def _manifest(folder: Path, report: Report, extras: Extras, tenant: str | None) -> dict[str, Any]:
+    files = {
+        path.relative_to(folder).as_posix(): {"sha256": sha256(path.read_bytes()), "size": path.stat().st_size}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    return {
+        "format": FORMAT,
+        "collected": {"began": report.manifest["began"], "ended": report.manifest["ended"]},
+        "endpoint": report.manifest["endpoint"],
+        "local_test_double": report.double,
+        "tool": report.manifest["tool"],
+        "tenant": tenant,
+        "summary": report.judgement.summary,
+        "sequence": extras.sequence,
+        "previous": extras.previous,
+        "files": files,
+    }
+
+
+def _statement(manifest: dict[str, Any], digest: str, signer: Signer) -> dict[str, Any]:
+    return {
+        "_type": STATEMENT,
+        "subject": [{"name": PACK_MANIFEST, "digest": {"sha256": digest.removeprefix("sha256:")}}],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "verifier": {"id": key_id(signer.public_pem())},
+            "timeCollected": manifest["collected"]["ended"],
+            "endpoint": manifest["endpoint"],
+            "localTestDouble": manifest["local_test_double"],
+            "tenant": manifest["tenant"],
+            "sequence": manifest["sequence"],
+            "previous": manifest["previous"],
+            "worst": manifest["summary"]["worst"],
+            "rules": manifest["tool"].get("rules"),
+        },
+    }

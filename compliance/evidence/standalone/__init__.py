@@ -1,0 +1,1 @@
+"""The verifier that needs nothing of ours."""

@@ -1,0 +1,181 @@
+"""`bulkhead evidence`: packs that a stranger can check."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from operations.cmd_report import From, Proofs, opened
+from operations.errors import CommandError, Exit
+from operations.fleets import AsJson
+
+if TYPE_CHECKING:
+    from compliance.evidence.dsse import Signer
+
+group = typer.Typer(help="Evidence packs: signed, chained, checked offline.", no_args_is_help=True)
+KEY = Path(".bulkhead/evidence/signer.pem")
+OUT = Path("out/evidence")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group."""
+    app.add_typer(group, name="evidence")
+
+
+@group.command()
+def pack(
+    bundle: From,
+    out: Annotated[Path, typer.Option(help="Folder of the chain of packs.")] = OUT,
+    tenant: Annotated[str | None, typer.Option(help="A pack for this tenant, with nothing of any other.")] = None,
+    key: Annotated[Path, typer.Option(help="Signing key, made if there is none.")] = KEY,
+    kms_key: Annotated[str | None, typer.Option(help="Sign with this KMS key (ECC_NIST_P256) instead.")] = None,
+    timestamp_url: Annotated[str | None, typer.Option(help="RFC 3161 timestamp authority.")] = None,
+    ledgers: Annotated[Path | None, typer.Option(help="Folder of ledger heads, TENANT.json each.")] = None,
+    references: Annotated[Path | None, typer.Option(help="Folder of reference sets of approved images.")] = None,
+    proofs: Proofs = None,
+    store: Annotated[str | None, typer.Option(help="Bucket with Object Lock that gets a copy.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Writes the next pack of a chain: facts, results, reports, manifest, signature."""
+    from compliance.evidence.errors import EvidenceError  # noqa: PLC0415 -- quick start
+    from compliance.evidence.pack import Extras, write_pack  # noqa: PLC0415
+    from compliance.evidence.store import put_under_lock  # noqa: PLC0415
+    from compliance.evidence.timestamping import stamp  # noqa: PLC0415
+
+    found, made = opened(bundle, proofs)
+    if tenant is not None and tenant not in made.scope.judged:
+        msg = f"--tenant {tenant}: not judged in this bundle; there are {', '.join(made.scope.judged)}"
+        raise CommandError(msg)
+    chain = out / (tenant or "platform")
+    try:
+        sequence, previous = _next(chain)
+        extras = Extras(
+            ledgers=_files(ledgers),
+            references=_files(references),
+            proofs=made.proofs,
+            previous=previous,
+            sequence=sequence,
+            redaction_key=_redaction_key(key) if tenant else b"",
+        )
+        moment = found.manifest["ended"].replace(":", "").replace("-", "").replace(".", "")
+        written = write_pack(
+            chain / f"{sequence:06d}-{moment}", found, made.judgement, _signer(key, kms_key), extras, tenant
+        )
+        if timestamp_url:
+            stamp(written, timestamp_url)
+        stored = put_under_lock(written, store, made.scope.audit_retention_days) if store else []
+    except EvidenceError as error:
+        raise CommandError(str(error)) from error
+    if as_json:
+        typer.echo(json.dumps({"pack": str(written), "sequence": sequence, "previous": previous, "stored": stored}))
+    else:
+        typer.echo(written)
+
+
+@group.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="PACK", help="A pack's folder.")],
+    key: Annotated[list[Path] | None, typer.Option(help="Public key of a trusted signer, PEM.")] = None,
+    previous: Annotated[Path | None, typer.Option(help="The pack before this one.")] = None,
+    tsa_root: Annotated[Path | None, typer.Option(help="Roots of the timestamp authority, PEM.")] = None,
+    reperform: Annotated[bool, typer.Option("--reperform", help="Judge the bundle again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Verifies a pack: signature, digests, chain, timestamp. Exit 1 if anything was changed, naming the part."""
+    from compliance.evidence.reperform import differences  # noqa: PLC0415 -- quick start
+    from compliance.evidence.standalone import verify as alone  # noqa: PLC0415
+    from compliance.facts.errors import BundleError  # noqa: PLC0415
+    from compliance.report.neutral import printable  # noqa: PLC0415
+
+    own = KEY.with_suffix(".pub.pem")
+    paths = key or ([own] if own.exists() else [])
+    try:
+        keys = [path.read_bytes() for path in paths]
+        outcome, _ = alone.verify(folder, keys, previous, tsa_root.read_bytes() if tsa_root else None)
+    except (alone.NotAPack, OSError) as error:
+        raise CommandError(str(error)) from error
+    if reperform:
+        try:
+            found = differences(folder)
+        except (BundleError, OSError, ValueError, KeyError) as error:
+            found = [str(error)]
+        if found:
+            for sentence in found:
+                outcome.changed("results.json", sentence)
+        else:
+            outcome.ok("reperformed", "judging the bundle again gives the same results")
+    if as_json:
+        typer.echo(json.dumps({"pack": str(folder), "code": outcome.code, "checks": outcome.lines}))
+    else:
+        for line in outcome.lines:
+            typer.echo(printable(f"{line['status']:<8} {line['part']}: {line['message']}"))
+    raise typer.Exit(outcome.code)
+
+
+@group.command()
+def chain(
+    folder: Annotated[Path, typer.Argument(help="Folder of the packs of one chain.")],
+    every: Annotated[float, typer.Option(help="Hours within which the next pack is due.")] = 24.0,
+    as_json: AsJson = False,
+) -> None:
+    """Checks the order and the cadence of a chain of packs; a gap is an exception. Exit 1 if there is any."""
+    from compliance.evidence.cadence import exceptions, links  # noqa: PLC0415 -- quick start
+    from compliance.evidence.errors import EvidenceError  # noqa: PLC0415
+
+    try:
+        found = links(folder)
+        wrong = exceptions(found, timedelta(hours=every))
+    except EvidenceError as error:
+        raise CommandError(str(error)) from error
+    if not found:
+        msg = f"{folder}: no pack is here"
+        raise CommandError(msg)
+    if as_json:
+        listed: list[dict[str, Any]] = [{"sentence": one.sentence, "broken": one.broken} for one in wrong]
+        typer.echo(json.dumps({"packs": len(found), "exceptions": listed}))
+    else:
+        typer.echo(f"{len(found)} packs")
+        for one in wrong:
+            typer.echo(f"{'broken' if one.broken else 'gap'}: {one.sentence}")
+    raise typer.Exit(Exit.FINDINGS if wrong else Exit.CLEAN)
+
+
+def _next(folder: Path) -> tuple[int, str | None]:
+    from compliance.evidence.cadence import links  # noqa: PLC0415 -- quick start
+
+    held = links(folder) if folder.is_dir() else []
+    return (held[-1].sequence + 1, held[-1].digest) if held else (1, None)
+
+
+def _signer(key: Path, kms_key: str | None) -> Signer:
+    from compliance.evidence.dsse import KmsSigner, local_signer  # noqa: PLC0415 -- quick start
+
+    if kms_key is None:
+        return local_signer(key)
+    import boto3  # noqa: PLC0415
+
+    return KmsSigner(boto3.client("kms"), kms_key)
+
+
+def _redaction_key(key: Path) -> bytes:
+    """The platform's own secret behind the pseudonyms; beside the signing key, made when first needed."""
+    path = key.parent / "redaction.key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(os.urandom(32))
+    return path.read_bytes()
+
+
+def _files(folder: Path | None) -> dict[str, bytes]:
+    if folder is None:
+        return {}
+    if not folder.is_dir():
+        msg = f"{folder}: no such folder"
+        raise CommandError(msg)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
