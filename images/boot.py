@@ -21,6 +21,8 @@ CPUS = 2
 LIMIT = 900.0
 """Seconds after which a machine is stopped."""
 LONGEST_LINE = 8 << 20
+TELLING = ("Kernel panic", "verity:", "Security Violation", "Access Denied", "No bootable option", "emergency")
+"""Words in console lines that name why a boot ended."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,10 @@ class Boot:
         return any(m.get("event") == "end" and m.get("good") is True for m in self.messages)
 
     def why(self) -> str:
-        """The last lines of the console, for an error message."""
-        return "\n".join(self.console.strip().splitlines()[-12:])
+        """What the console says about the end: the lines that name a cause, else the last ones."""
+        lines = [line.strip() for line in self.console.splitlines() if line.strip()]
+        telling = [line for line in lines if any(word in line for word in TELLING)]
+        return "\n".join((telling or lines)[-8:])
 
 
 def boot(machine: Machine, *, work: bool = True, limit: float = LIMIT) -> Boot:

@@ -7,11 +7,15 @@ PCR 7 is as predicted), metadata service version 2 only.
 from __future__ import annotations
 
 import base64
+import gzip
+import io
 import json
+import os
 import subprocess
+import tarfile
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -26,6 +30,8 @@ GOOGLE_PROVIDER = ">= 6.0.0, < 8.0.0"
 CLOUDS = ("aws", "gcp")
 GUEST_FEATURES = ("UEFI_COMPATIBLE", "TDX_CAPABLE", "GVNIC", "VIRTIO_SCSI_MULTIQUEUE")
 MAIN = "main.tf.json"
+ARCHIVE = "disk.tar.gz"
+GIB = 1 << 30
 
 
 def uefi_data(lists: firmware.EnrolledKeys) -> str:
@@ -144,7 +150,7 @@ def gcp_document(
 ) -> dict[str, Any]:
     """Upload of the packed disk and the image made from it."""
     name = f"bulkhead-{artefact.profile}-{artefact.root_hash[:16]}"
-    archive = artefact.directory / "disk.tar.gz"
+    archive = artefact.directory / ARCHIVE
     return {
         "terraform": {"required_providers": {"google": {"source": "hashicorp/google", "version": GOOGLE_PROVIDER}}},
         "provider": {"google": {"project": project}},
@@ -168,19 +174,53 @@ def gcp_document(
     }
 
 
-def validate(directory: Path) -> str:
-    """`valid`, from `terraform validate` with the provider at hand.
+def pack(artefact: Artefact, *, level: int = 6) -> Path:
+    """The archive that Compute Engine imports: `disk.raw`, padded to whole GiB, in a gzip-compressed GNU tar."""
+    disk, target = artefact.path("disk"), artefact.directory / ARCHIVE
+    size = -(-disk.stat().st_size // GIB) * GIB
+    member = tarfile.TarInfo("disk.raw")
+    member.size, member.mtime = size, artefact.source_date_epoch
+    with (
+        disk.open("rb") as content,
+        target.open("wb") as out,
+        gzip.GzipFile("", "wb", level, out, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT) as archive,
+    ):
+        archive.addfile(member, Padded(content, size))
+    return target
+
+
+class Padded(io.RawIOBase):
+    """A file followed by zeros up to a size."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        super().__init__()
+        self._file, self._left = file, size
+
+    def read(self, count: int = -1) -> bytes:
+        """Up to `count` bytes; zeros once the file has ended."""
+        wanted = self._left if count < 0 else min(count, self._left)
+        data = self._file.read(wanted)
+        data += bytes(wanted - len(data))
+        self._left -= wanted
+        return data
+
+
+def validate(directory: Path, program: Path, configuration: Path) -> None:
+    """Runs `terraform init` and `validate` with the providers at hand.
+
+    Args:
+        directory: where `main.tf.json` lies.
+        program: Terraform or OpenTofu.
+        configuration: the CLI configuration that says where providers are.
 
     Raises:
-        ImageError: the configuration is wrong, or the provider is not at hand, so nothing is claimed.
+        ImageError: the configuration is wrong, or a provider is not at hand, so that nothing can be claimed.
     """
-    from images.tpm import program  # noqa: PLC0415
-
-    terraform = program("terraform")
-    for arguments in (["init", "-backend=false", "-input=false"], ["validate"]):
-        done = subprocess.run(
-            [terraform, *arguments, "-no-color"], cwd=directory, capture_output=True, text=True, check=False
-        )
+    environment = {**os.environ, "TF_CLI_CONFIG_FILE": str(configuration), "CHECKPOINT_DISABLE": "1", "TF_INPUT": "0"}
+    for arguments in (["init", "-backend=false"], ["validate"]):
+        command = [str(program), *arguments, "-no-color"]
+        done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise ImageError(f"terraform {arguments[0]} in {directory}: {(done.stdout + done.stderr).strip()[-800:]}")
-    return "valid"
+            said = " ".join((done.stderr or done.stdout).split())
+            raise ImageError(f"{program.name} {arguments[0]} in {directory}, which was written: {said[:700]}")

@@ -229,12 +229,14 @@ def publish(
     dry_run: Annotated[
         bool, typer.Option("--dry-run/--no-dry-run", help="only write and validate the configuration")
     ] = True,
+    pack: Annotated[bool, typer.Option("--pack", help="GCP: also pack the disk for the upload (minutes)")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Writes the Terraform configuration that registers the image: AMI (UEFI, TPM 2.0, our keys) or GCP image."""
     from images import build as builder  # noqa: PLC0415
     from images import publish as publisher  # noqa: PLC0415
-    from images.workspace import Workspace  # noqa: PLC0415
+    from images.workspace import CHECKOUT, Workspace  # noqa: PLC0415
+    from operations.workspace import Workspace as Folders  # noqa: PLC0415
 
     known(profile, ("cpu", "gpu"))
     if not dry_run:
@@ -247,8 +249,12 @@ def publish(
             workspace, builder.load(workspace, profile), cloud=cloud, bucket=bucket, region=region, out=out
         )
     )
-    verdict = attempt(lambda: publisher.validate(path.parent), Exit.INDETERMINATE)
-    emit({"path": str(path), "validated": verdict}, as_json, [f"{path}: {verdict}"])
+    if pack and cloud == "gcp":
+        say("packing the disk")
+        publisher.pack(builder.load(workspace, profile))
+    program, configuration = Folders(CHECKOUT).terraform()
+    attempt(lambda: publisher.validate(path.parent, program, configuration), Exit.INDETERMINATE)
+    emit({"path": str(path), "valid": True}, as_json, [f"{path}: valid"])
 
 
 def check(profile: ProfileOption = "gpu", as_json: JsonOption = False) -> None:

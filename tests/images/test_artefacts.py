@@ -202,3 +202,25 @@ def test_a_certificate_that_is_none_is_an_error(tmp_path):
     (tmp_path / "x").write_text("no")
     with pytest.raises(ImageError, match="PEM"):
         firmware.signature_list(tmp_path / "x")
+
+
+def test_the_packed_disk_is_padded_to_whole_gibibytes(tmp_path, monkeypatch):
+    import tarfile
+
+    monkeypatch.setattr(publish, "GIB", 4096)
+    (tmp_path / "d.raw").write_bytes(b"disk" * 1500)
+    packed = publish.pack(artefact(tmp_path))
+    with tarfile.open(packed) as archive:
+        (member,) = archive.getmembers()
+        assert (member.name, member.size) == ("disk.raw", 8192)
+        content = archive.extractfile(member).read()
+    assert content == b"disk" * 1500 + bytes(8192 - 6000)
+    first = packed.read_bytes()
+    assert publish.pack(artefact(tmp_path)).read_bytes() == first
+
+
+def test_an_invalid_configuration_is_not_called_valid(tmp_path):
+    (tmp_path / "program").write_text("#!/bin/sh\necho broken >&2\n[ $1 = init ]\n")
+    (tmp_path / "program").chmod(0o755)
+    with pytest.raises(ImageError, match=r"program validate .* broken"):
+        publish.validate(tmp_path, tmp_path / "program", tmp_path / "rc")

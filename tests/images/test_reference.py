@@ -68,6 +68,13 @@ def test_it_is_refused(trusted, now, minimum, says):
         verify(sign(values(), KEY), trusted, now=now, minimum_version=minimum)
 
 
+def test_a_debug_image_is_refused_unless_asked_for():
+    envelope = sign(values().model_copy(update={"debug": True}), KEY)
+    with pytest.raises(AttestationError, match="debug image"):
+        verify(envelope, TRUSTED, now=NOW)
+    assert verify(envelope, TRUSTED, now=NOW, allow_debug=True).debug
+
+
 def test_a_changed_payload_is_refused():
     envelope = json.loads(sign(values(), KEY))
     payload = base64.b64decode(envelope["payload"]).replace(b'"version":3', b'"version":9')
