@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_RUNTIME_PACKAGE_CACHE := enabled
 export CHECKPOINT_DISABLE := 1
 
-.PHONY: help setup demo test lint unit e2e bench fuzz schemas clean
+.PHONY: help setup demo test lint unit e2e image-test bench fuzz schemas clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -27,10 +27,20 @@ lint: setup ## ruff, mypy, import-linter, and the generated files are fresh
 	$(BIN)/bulkhead tenants schema --check
 
 unit: setup ## tests without servers, Terraform or virtual machines
-	$(BIN)/pytest -n 2 --dist loadscope -m "not e2e"
+	$(BIN)/pytest -n 2 --dist loadscope -m "not e2e and not image"
 
 e2e: setup ## tests that start servers, Terraform or virtual machines
 	$(BIN)/pytest -m e2e
+
+image-test: setup ## builds the measured image and boots it in QEMU; needs the packages of images/apt-packages.txt
+	$(BIN)/pytest -m image tests/images
+
+bench: setup ## speed and memory, as ratios to a peer in the same run
+	$(BIN)/python -m benchmarks.trainer
+
+fuzz: setup ## feeds the evidence parsers random input for a minute each; installs the fuzzer
+	$(BIN)/python -m pip install -q atheris==3.0.0
+	$(BIN)/python -m fuzz --seconds 60
 
 schemas: setup ## writes the JSON schemas of the tenant files
 	$(BIN)/bulkhead tenants schema --write

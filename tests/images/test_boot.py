@@ -8,7 +8,7 @@ from images.measure.register import BANKS
 from images.verify import verify_boot
 from images.workspace import Workspace
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.image, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture(scope="module")

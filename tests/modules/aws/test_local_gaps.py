@@ -15,6 +15,7 @@ SERVICE_OF = {
     "aws_default_": "ec2",
     "aws_ebs_": "ec2",
     "aws_flow_log": "ec2",
+    "aws_guardduty_": "guardduty",
     "aws_iam_": "iam",
     "aws_kms_": "kms",
     "aws_launch_template": "ec2",
