@@ -112,6 +112,14 @@ def call(backend: str, environ: dict[str, Any]) -> Response:
     return Response(int(status.split(" ", 1)[0]), tuple((name.lower(), value) for name, value in headers), body)
 
 
+def accounts() -> frozenset[str]:
+    """Every account that has state in any service."""
+    from moto.core.base_backend import BackendDict  # noqa: PLC0415
+
+    kind: Any = BackendDict
+    return frozenset(str(account) for dictionary in kind._instances for account in list(dictionary))
+
+
 def _refuse_write(_data: bytes) -> None:
     raise RuntimeError("moto wrote to the WSGI write callable, which the local cloud does not use")
 

@@ -43,6 +43,9 @@ _READS = (
     "Encrypt",
 )
 
+# Services whose operations change accounts that no parameter names: a new account is one.
+_ACROSS_ACCOUNTS = frozenset({"organizations", "ram", "cloudformation"})
+
 
 class Gateway:
     """Handles requests one at a time: moto's state is not safe for parallel use."""
@@ -147,7 +150,10 @@ class Gateway:
         if service.prefix == "sts":
             sessions.remember(operation, caller, response, self.credentials, self.clock())
         if not operation.name.startswith(_READS) or operation.name in sessions.ISSUING:
-            self.changed(frozenset({account, caller.account, *(access.account for access in needed)}), service.prefix)
+            touched = frozenset({account, caller.account, *(access.account for access in needed)})
+            if service.prefix in _ACROSS_ACCOUNTS or "Peering" in operation.name:
+                touched |= backend.accounts()
+            self.changed(touched, service.prefix)
         return response
 
 

@@ -84,12 +84,14 @@ def test_an_unsigned_request_is_refused(rig, message, code):
 
 
 def test_the_account_header_of_the_backend_is_not_the_callers_to_set(rig, tenants):
+    for account in ("acme", "globex"):
+        rig.client("iam", account).create_user(UserName=f"of-{account}")
     client = rig.client("iam", "acme")
     client.meta.events.register(
         "before-sign.*.*", lambda request, **_: request.headers.add_header("x-moto-account-id", tenants["globex"])
     )
     arns = [user["Arn"] for user in client.list_users()["Users"]]
-    assert arns == [f"arn:aws:iam::{tenants['acme']}:user/administrator"]
+    assert arns == [f"arn:aws:iam::{tenants['acme']}:user/of-acme"]
 
 
 def test_a_user_without_policies_may_do_nothing(rig):

@@ -137,3 +137,9 @@ def test_only_the_owner_may_read_the_state(rig):
     rig.client("s3").create_bucket(Bucket="box")
     assert rig.root.stat().st_mode & 0o077 == 0
     assert (rig.root / "state").stat().st_mode & 0o077 == 0
+
+
+def test_a_new_account_is_there_after_a_kill_with_its_role(rig, tenants):
+    rig.restart()
+    rig.assume("management", f"arn:aws:iam::{tenants['globex']}:role/OrganizationAccountAccessRole")
+    assert rig.client("sts", "globex").get_caller_identity()["Account"] == tenants["globex"]
