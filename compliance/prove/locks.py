@@ -96,8 +96,7 @@ def _opened(resource: Resource) -> Policy:
 
 def _network(world: World, tenant: str, account: Account) -> Iterator[Obligation]:
     """Endpoint policies alone let through neither foreign credentials nor requests for foreign resources."""
-    found = [endpoint for endpoint in world.estate.endpoints if endpoint.account == account.id]
-    for endpoint in found:
+    for endpoint in world.endpoints_of.get(account.id, ()):
         if endpoint.service not in _SERVICE:
             continue
         trusted = (account.id, *world.platform_accounts)
