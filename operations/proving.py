@@ -100,12 +100,14 @@ def refusals(proofs: Proofs, scope: Scope, today: date, judged: Iterable[str]) -
 
     for (attacker, victim, path), findings in proofs.findings.items():
         for finding in findings:
-            why = f"{attacker} to {victim}, {path}: {finding.verdict}: {'; '.join(finding.reasons)}{told(finding.witness)}"
+            text = f"{finding.verdict}: {'; '.join(finding.reasons)}{told(finding.witness)}"
+            why = f"{attacker} to {victim}, {path}: {text}"
             refuse(victim, f"isolation.{path}", finding.resource, why)
     for (victim, path), findings in proofs.against.items():
         for finding in findings:
             if finding.verdict == "violated" or victim in deployed:
-                why = f"everyone to {victim}, {path}: {finding.verdict}: {'; '.join(finding.reasons)}{told(finding.witness)}"
+                text = f"{finding.verdict}: {'; '.join(finding.reasons)}{told(finding.witness)}"
+                why = f"everyone to {victim}, {path}: {text}"
                 refuse(victim, f"isolation.{path}", finding.resource, why)
     for lock in proofs.locks:
         if lock.verdict != "proved":
