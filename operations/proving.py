@@ -100,21 +100,29 @@ def refusals(proofs: Proofs, scope: Scope, today: date, judged: Iterable[str]) -
 
     for (attacker, victim, path), findings in proofs.findings.items():
         for finding in findings:
-            why = f"{attacker} to {victim}, {path}: {finding.verdict}: {'; '.join(finding.reasons)}"
+            text = f"{finding.verdict}: {'; '.join(finding.reasons)}{told(finding.witness)}"
+            why = f"{attacker} to {victim}, {path}: {text}"
             refuse(victim, f"isolation.{path}", finding.resource, why)
     for (victim, path), findings in proofs.against.items():
         for finding in findings:
             if finding.verdict == "violated" or victim in deployed:
-                why = f"everyone to {victim}, {path}: {finding.verdict}: {'; '.join(finding.reasons)}"
+                text = f"{finding.verdict}: {'; '.join(finding.reasons)}{told(finding.witness)}"
+                why = f"everyone to {victim}, {path}: {text}"
                 refuse(victim, f"isolation.{path}", finding.resource, why)
     for lock in proofs.locks:
         if lock.verdict != "proved":
-            why = f"{lock.to}, {lock.subject} on {lock.resource}: {'; '.join(lock.reasons)}"
+            why = f"{lock.to}, {lock.subject} on {lock.resource}: {'; '.join(lock.reasons)}{told(lock.witness)}"
             refuse(lock.to, f"isolation.lock.{lock.path}", lock.resource, why)
     for leak in proofs.outside:
         why = f"{leak.attacker} to {leak.to}, {leak.path}: {'; '.join(leak.reasons)}"
         refuse(leak.to, f"isolation.{leak.path}", leak.resource, why)
     return found
+
+
+def told(witness: dict[str, Any] | None) -> str:
+    """A witness in words: who asks what of which resource, step by step; empty without steps."""
+    steps = (witness or {}).get("steps") or ()
+    return "".join(f"; witness: {step['as']} asks {step['action']} on {step['resource']}" for step in steps)
 
 
 def waived(scope: Scope, tenant: str, rule: str, resource: str, today: date) -> bool:

@@ -7,16 +7,25 @@ everyone in, the resource lock against a caller whom nothing holds back, and the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from compliance.estate.model import PLATFORM, Account, Resource
 from compliance.prove.result import Obligation, Proofs, Verdict
-from compliance.reason.iam import Documents, Labelled, Policy, Unknown, authorise, compile_policy
+from compliance.reason.iam import (
+    Documents,
+    Labelled,
+    Policy,
+    Unknown,
+    authorise,
+    compile_policy,
+    parse_arn_principal,
+    possible,
+)
 from compliance.reason.iam.context import Value
 from compliance.reason.iam.decide import Decision
 from compliance.reason.iam.request import Request
 from compliance.reason.iam.symbolic import open_request
-from compliance.reason.reach.attacker import ADMINISTRATOR, Attacker, administrator, anyone_else
+from compliance.reason.reach.attacker import ADMINISTRATOR, Attacker, administrator, anyone_else, step
 from compliance.reason.reach.world import World
 
 _WIDE_OPEN: Final = compile_policy(
@@ -29,6 +38,8 @@ _TRIED: Final = {
     "key": ("kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant"),
 }
 _SERVICE: Final = {"s3": ("s3:GetObject", "s3:PutObject"), "kms": ("kms:Decrypt", "kms:GenerateDataKey")}
+_STRANGER: Final = "999999999999"
+"""An account that stands for any other."""
 _SOMEWHERE: Final = {"s3": "arn:aws:s3:::somewhere-else/*", "kms": "arn:aws:kms:us-east-1:*:key/*"}
 
 
@@ -48,8 +59,25 @@ def prove_locks(proofs: Proofs, world: World) -> None:
 def _judge(tenant: str, lock: str, subject: str, request: Request, documents: Documents) -> Obligation:
     decision: Decision = authorise(request, documents)
     verdict: Verdict = "proved" if decision.decision == "denied" else "violated"
-    reasons = (decision.decided_by.text if verdict == "proved" else f"nothing of this lock refuses {request.action}",)
-    return Obligation("anyone", tenant, lock, f"{lock} lock: {request.action}", subject, verdict, reasons)
+    subject_of = f"{lock} lock: {request.action}"
+    if verdict == "proved":
+        return Obligation("anyone", tenant, lock, subject_of, subject, verdict, (decision.decided_by.text,))
+    reasons = (f"nothing of this lock refuses {request.action}",)
+    return Obligation("anyone", tenant, lock, subject_of, subject, verdict, reasons, _witness(request, documents))
+
+
+def _witness(request: Request, documents: Documents) -> dict[str, Any] | None:
+    """A complete request that the lock alone lets through: of some other account, or to one."""
+    caller = request.principal
+    if caller.kind == "anyone-else":
+        caller = parse_arn_principal(f"arn:aws:sts::{_STRANGER}:assumed-role/any/any", "stranger")
+    kept = (
+        ("aws:sourcevpc", "aws:sourcevpce", "aws:principalarn") if caller is request.principal else ("aws:sourcevpc",)
+    )
+    known: dict[str, Value] = {key: value for key, value in request.context.items() if key in kept}
+    account = request.resource_account or _STRANGER
+    found = possible(open_request(request.action, request.resource, account, caller, known), documents)
+    return {"steps": [step(found)]} if found.verdict == "possible" else None
 
 
 def _another_account(*trusted: str) -> dict[str, Value]:
@@ -96,8 +124,7 @@ def _opened(resource: Resource) -> Policy:
 
 def _network(world: World, tenant: str, account: Account) -> Iterator[Obligation]:
     """Endpoint policies alone let through neither foreign credentials nor requests for foreign resources."""
-    found = [endpoint for endpoint in world.estate.endpoints if endpoint.account == account.id]
-    for endpoint in found:
+    for endpoint in world.endpoints_of.get(account.id, ()):
         if endpoint.service not in _SERVICE:
             continue
         trusted = (account.id, *world.platform_accounts)

@@ -139,6 +139,8 @@ def test_a_missing_lock_is_reported_while_the_others_hold(lock):
         policy = {"identity": "p-identity-lock", "resource": "p-resource-lock"}[lock]
         state.answers = {key: value for key, value in state.answers.items() if key[2] != policy}
     proofs = proofs_of(state)
-    assert {found.path for found in proofs.locks if found.verdict == "violated"} == {lock}
+    broken = [found for found in proofs.locks if found.verdict == "violated"]
+    assert {found.path for found in broken} == {lock}
+    assert all(found.witness["steps"][0]["action"] in found.subject for found in broken)
     assert set(verdicts(proofs).values()) == {"proved"}
     assert proofs.worst == "violated"

@@ -39,7 +39,7 @@ def reach_of(world: World, tenant: str, leaky: frozenset[str]) -> list[Attacker]
         leaky: ARNs of roles that strangers are not certainly kept from; no other role of another account is tried.
     """
     controlled = list(world.start(tenant))
-    taken = {identity.arn for identity in world.estate.identities if identity.owner == tenant}
+    taken = {identity.arn for identity in world.identities_of.get(tenant, ())}
     queue = deque(controlled)
     while queue:
         attacker = queue.popleft()
@@ -65,6 +65,8 @@ def _candidates(world: World, attacker: Attacker, leaky: frozenset[str]) -> list
     if attacker.account in world.platform_accounts:
         return world.roles
     own = [r for r in world.by_account.get(attacker.account, ()) if r.kind == "role"]
+    if not leaky:
+        return own
     return own + [r for r in world.roles if r.arn in leaky and r.account != attacker.account]
 
 

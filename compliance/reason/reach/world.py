@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from compliance.estate.model import PLATFORM, Account, Estate, Identity, Resource
+from compliance.estate.model import PLATFORM, Account, Endpoint, Estate, Identity, Resource
 from compliance.reason.iam import Possibility, Unknown
 from compliance.reason.iam.context import Value
 from compliance.reason.reach.attacker import Attacker, administrator, anyone_else, as_identity
@@ -71,9 +71,33 @@ class World:
         """
         return {} if network_open else self._networks.get(account, {})
 
+    @cached_property
+    def _accounts_of(self) -> Mapping[str, list[Account]]:
+        found: dict[str, list[Account]] = defaultdict(list)
+        for account in self.estate.accounts.values():
+            for tenant in account.tenants:
+                found[tenant].append(account)
+        return found
+
+    @cached_property
+    def identities_of(self) -> Mapping[str, list[Identity]]:
+        """Identities by owner."""
+        found: dict[str, list[Identity]] = defaultdict(list)
+        for identity in self.estate.identities:
+            found[identity.owner].append(identity)
+        return found
+
+    @cached_property
+    def endpoints_of(self) -> Mapping[str, list[Endpoint]]:
+        """Endpoints by account."""
+        found: dict[str, list[Endpoint]] = defaultdict(list)
+        for endpoint in self.estate.endpoints:
+            found[endpoint.account].append(endpoint)
+        return found
+
     def accounts_of(self, tenant: str) -> list[Account]:
         """The accounts with something of a tenant in them."""
-        return [account for account in self.estate.accounts.values() if tenant in account.tenants]
+        return self._accounts_of.get(tenant, [])
 
     def stranger(self, resource: Resource) -> Attacker:
         """Anyone of an account that is neither the resource's nor the platform's."""
@@ -85,8 +109,8 @@ class World:
             if not account.shared:
                 yield administrator(account, self._kept_out(account))
                 continue
-            for identity in self.estate.identities:
-                if identity.account == account.id and identity.owner == tenant:
+            for identity in self.identities_of.get(tenant, ()):
+                if identity.account == account.id:
                     yield as_identity(identity, account)
 
     def _kept_out(self, account: Account) -> tuple[str, ...]:

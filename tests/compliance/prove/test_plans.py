@@ -168,7 +168,7 @@ def test_a_lock_that_goes_missing_refuses_the_plan(form, lock, name):
     proofs = judged(in_form(documents, form))
     refused = refusals(proofs, scope(), date(2026, 1, 1), (A, B))
     assert refused
-    assert all(f"{lock} lock" in reason for reason in refused)
+    assert all(f"{lock} lock" in reason and "witness: arn:aws:sts::" in reason for reason in refused)
 
 
 def waiver(**change):
