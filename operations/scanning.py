@@ -64,7 +64,8 @@ def _accounts(scope: Scope, keys: dict[str, Keys], auditor: str) -> Iterator[Acc
         return (auditor.format(platform=scope.platform, tenant=tenant), scope.deployer_role)
 
     home = (scope.home_region,)
-    yield Account(Entry(scope.management_account, (), keys.get("management")), home, management=True)
+    management = Entry(scope.management_account, roles("management"), keys.get("management"))
+    yield Account(management, home, management=True)
     if scope.audit_account != scope.management_account:
         yield Account(Entry(scope.audit_account, roles("audit"), keys.get("audit")), home)
     for tenant in scope.tenants:
