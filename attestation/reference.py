@@ -81,6 +81,7 @@ class ReferenceValues(_Model):
     expires: datetime
     secure_boot: bool
     debug: bool = False
+    """Made for looking inside: never accepted where keys are released."""
     registers: dict[int, ReferenceRegister]
     artefact: dict[str, str]
     """Hashes of the artefact: `root_hash` (dm-verity), `uki_sha256`, `root_sha256`, `disk_sha256`."""
@@ -118,11 +119,13 @@ def verify(
     *,
     now: datetime | None = None,
     minimum_version: int = 0,
+    allow_debug: bool = False,
 ) -> ReferenceValues:
     """The reference values, once a trusted key is found to have signed them, they are in force and not rolled back.
 
     Raises:
-        AttestationError: malformed, signed by no trusted key, expired, not yet valid, or below `minimum_version`.
+        AttestationError: malformed, signed by no trusted key, expired, not yet valid, below `minimum_version`,
+            or of a debug image that `allow_debug` does not let in.
     """
     payload, signatures = _open(envelope)
     signed = pre_authentication_encoding(payload)
@@ -151,6 +154,8 @@ def verify(
         raise AttestationError(
             f"reference values of {values.image}: version {values.version}, lowest accepted is {minimum_version}"
         )
+    if values.debug and not allow_debug:
+        raise AttestationError(f"reference values of {values.image}: version {values.version} is of a debug image")
     return values
 
 

@@ -74,8 +74,14 @@ class Boot:
         return "\n".join((telling or lines)[-8:])
 
 
-def boot(machine: Machine, *, work: bool = True, limit: float = LIMIT) -> Boot:
+def boot(machine: Machine, *, work: bool = True, job: str = "", limit: float = LIMIT) -> Boot:
     """Boots once and waits until the machine is off or the time is up.
+
+    Args:
+        machine: what to boot.
+        work: also let the worker train a little.
+        job: the job's document: its hash is extended into PCR 14 before the machine gives evidence.
+        limit: seconds until the machine is stopped.
 
     Raises:
         ImageError: QEMU or the TPM did not start. A machine that does not come up is a result, not an error.
@@ -96,7 +102,7 @@ def boot(machine: Machine, *, work: bool = True, limit: float = LIMIT) -> Boot:
             text=True,
         )
         try:
-            question = json.dumps({"nonce": nonce.hex(), "work": work}).encode() + b"\n"
+            question = json.dumps({"nonce": nonce.hex(), "work": work, "job": job}).encode() + b"\n"
             messages, times = converse(process, control, question, started, limit)
             timed_out = not ended(process, started + limit)
         finally:

@@ -1,5 +1,7 @@
 """The image, built, booted under Secure Boot with a software TPM, and attacked. Minutes: built once, booted often."""
 
+import hashlib
+
 import pytest
 
 from images import boot, build, firmware, reference, tamper
@@ -9,6 +11,9 @@ from images.verify import verify_boot
 from images.workspace import Workspace
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(2400)]
+
+
+JOB = '{"tenant": "acme", "recipe": "tabular"}'
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +35,7 @@ def values(workspace, artefact):
 @pytest.fixture(scope="module")
 def booted(workspace, artefact):
     machine = boot.Machine(workspace.root / "machines" / "test", artefact.path("disk"), firmware.enrolled(workspace))
-    return boot.boot(machine, work=True)
+    return boot.boot(machine, work=True, job=JOB)
 
 
 def judge(result, values, **changes):
@@ -53,6 +58,12 @@ def test_the_boot_is_accepted_and_the_worker_trained(booted, values):
     assert booted.times["evidence"] < booted.times["first-step"]
     worker = next(message for message in booted.messages if message["event"] == "worker-started")
     assert worker["network"] == ["lo"]
+
+
+def test_the_job_was_measured_before_the_evidence_was_given(booted):
+    digest = hashlib.sha384(JOB.encode()).digest()
+    expected = hashlib.sha384(bytes(48) + digest).hexdigest()
+    assert booted.evidence["tpm_quote"]["pcrs"]["sha384"]["14"] == expected
 
 
 def test_the_same_evidence_for_another_nonce_or_key_is_refused(booted, values):
