@@ -22,7 +22,7 @@ def resource_policy(access: Access) -> Labelled | None:
     if service == "sts" and ":role/" not in access.resource:
         return None
     reader = _READERS.get(service)
-    if reader is None:
+    if reader is None or access.resource == "*":
         return None
     text = reader(access)
     if not text:
