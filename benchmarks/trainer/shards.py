@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from benchmarks.trainer.measure import Row, memory_folder, rate, ratio_of, seconds
+from benchmarks.trainer.measure import Row, memory_folder, rate, ratio_of, seconds, wide_vectors
 from trainer.formats.container import sealed_size, shard_binding
 from trainer.formats.reading import SealedReader, map_file
 from trainer.formats.sealing import seal_file, seal_into
@@ -67,10 +67,10 @@ def _sequential(clear: mmap.mmap, reader: SealedReader, rounds: int) -> list[Row
     source.release()
     ratio = ratio_of(times["plain"], times["sealed"])
     row = rate("shard read, sequential, reused buffer", SIZE / 1e9, "GB/s", times["sealed"], ratio=ratio)
-    fast = row.value >= 8 or ratio >= 0.5
+    met = ratio >= 0.5 and (row.value >= 8 or not wide_vectors())
     return [
         rate("  plain mmap copy", SIZE / 1e9, "GB/s", times["plain"]),
-        _with(row, "≥ 8 GB/s, or ≥ 0.5 of plain", met=fast),
+        _with(row, "≥ 0.5 of plain; ≥ 8 GB/s with AVX-512", met=met),
     ]
 
 
