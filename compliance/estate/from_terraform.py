@@ -14,7 +14,8 @@ from compliance.estate.from_facts import READERS
 from compliance.estate.index import Index
 from compliance.estate.model import Estate
 from compliance.estate.owners import owners_of
-from compliance.estate.planned_answers import ANSWERS, IGNORED, Answers
+from compliance.estate.planned_answers import Answers
+from compliance.estate.planned_types import ANSWERS, IGNORED
 from compliance.estate.terraform import Planned, resources_of
 from compliance.facts.scope import Scope
 

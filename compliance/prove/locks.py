@@ -22,7 +22,7 @@ from compliance.reason.iam import (
     possible,
 )
 from compliance.reason.iam.context import Value
-from compliance.reason.iam.decide import Decision
+from compliance.reason.iam.decision import Decision
 from compliance.reason.iam.request import Request
 from compliance.reason.iam.symbolic import open_request
 from compliance.reason.reach.attacker import ADMINISTRATOR, Attacker, administrator, anyone_else, step

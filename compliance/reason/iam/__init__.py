@@ -7,19 +7,13 @@
 """
 
 from compliance.reason.iam.context import ABSENT, ANYTHING, Context, Unknown, parse_context
-from compliance.reason.iam.decide import Decision, Reason, authorise
+from compliance.reason.iam.decide import authorise
+from compliance.reason.iam.decision import Decision, Reason
 from compliance.reason.iam.grants import Grant, parse_grants
 from compliance.reason.iam.policy import Policy, compile_policy
 from compliance.reason.iam.principals import Principal, parse_arn_principal
-from compliance.reason.iam.request import (
-    Documents,
-    Labelled,
-    Level,
-    Request,
-    build_request,
-    parse_principal,
-    parse_question,
-)
+from compliance.reason.iam.question import parse_principal, parse_question
+from compliance.reason.iam.request import Documents, Labelled, Level, Request, build_request
 from compliance.reason.iam.symbolic import Possibility, open_request, possible
 
 __all__ = [

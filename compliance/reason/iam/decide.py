@@ -9,63 +9,17 @@ the resource's side, or both.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from compliance.reason.iam import s3
+from compliance.reason.iam.decision import Decision, Reason
 from compliance.reason.iam.grants import covers
 from compliance.reason.iam.request import Documents, Labelled, Level, Request
 from compliance.reason.iam.service_rules import always_allowed, never_allowed, rcp_applies
 from compliance.reason.iam.statements import Finding, Match, look_up
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, either
 
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One step of an explanation.
-
-    Attributes:
-        policy: the document, as a path into the question (`serviceControlPolicies[0].policies[1]`), or the rule.
-        statement: the Sid, or `Statement[i]`; empty where a whole document failed to allow.
-        effect: `allows`, `denies` or `does not allow`; `may …` when the request is only partly known.
-        text: a sentence for people.
-    """
-
-    policy: str
-    statement: str
-    effect: str
-    text: str
-
-    def as_json(self) -> dict[str, Any]:
-        """The JSON form."""
-        return {"policy": self.policy, "statement": self.statement or None, "effect": self.effect, "text": self.text}
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The answer to a request.
-
-    Attributes:
-        decision: `allowed` or `denied`; `unknown` only for a partly known request.
-        decided_by: what settled it.
-        explain: everything that spoke for or against, in the order of evaluation.
-    """
-
-    decision: Literal["allowed", "denied", "unknown"]
-    decided_by: Reason
-    explain: tuple[Reason, ...]
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the request goes through."""
-        return self.decision == "allowed"
-
-    def as_json(self) -> dict[str, Any]:
-        """`{"decision", "decidedBy", "explain"}`."""
-        return {
-            "decision": self.decision,
-            "decidedBy": self.decided_by.as_json(),
-            "explain": [reason.as_json() for reason in self.explain],
-        }
+__all__ = ["Decision", "Reason", "authorise"]
 
 
 @dataclass(slots=True)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from compliance.reason.iam.context import ABSENT, ANYTHING, Context, Unknown, Value
-from compliance.reason.iam.decide import Decision, Reason, authorise
+from compliance.reason.iam.decide import authorise
+from compliance.reason.iam.decision import Decision, Reason
 from compliance.reason.iam.globs import string_regex
 from compliance.reason.iam.policy import Policy
 from compliance.reason.iam.principals import Principal, PrincipalElement
