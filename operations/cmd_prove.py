@@ -149,7 +149,8 @@ def _show(proofs: Proofs) -> None:
 
     console = Console()
     if len(proofs.tenants) <= _SHOWN:
-        table = Table(title="from (row) to (column): " + " ".join(PATHS), box=None, header_style="bold")
+        console.print(f"each cell: {', '.join(PATHS)}; rows attack columns")
+        table = Table(box=None, header_style="bold")
         for heading in ("", *proofs.tenants):
             table.add_column(heading)
         for attacker in proofs.tenants:
