@@ -144,3 +144,14 @@ def test_a_missing_lock_is_reported_while_the_others_hold(lock):
     assert all(found.witness["steps"][0]["action"] in found.subject for found in broken)
     assert set(verdicts(proofs).values()) == {"proved"}
     assert proofs.worst == "violated"
+
+
+def test_a_cycle_of_roles_ends():
+    """Acme takes a role of globex that trusts it; that role and another trust each other."""
+    state = State(shared=False, locks=False)
+    for role, trusted in (("trainer", state.arn(A)), ("auditor", state.arn(B)), ("trainer", state.arn(B, "auditor"))):
+        trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": trusted}}
+        state.role(B, role)["AssumeRolePolicyDocument"]["Statement"].append(trust)
+    findings = proofs_of(state).found(A, B, "role")
+    reached = {finding.resource.rsplit("/", 1)[-1] for finding in findings if finding.verdict == "violated"}
+    assert {"bh-globex-trainer", "bh-globex-auditor"} <= reached

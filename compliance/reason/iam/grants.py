@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from compliance.errors import ComplianceError
 from compliance.reason.iam.context import Context, Unknown
-from compliance.reason.iam.principals import Principal, PrincipalElement, names, parse_arn_principal
+from compliance.reason.iam.principals import Principal, PrincipalElement, names, parse_principal_element
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, certain, either
 
 OPERATIONS: Final = frozenset(
@@ -25,7 +25,7 @@ _CONTEXT_PREFIX: Final = "kms:encryptioncontext:"
 _FIELDS: Final = frozenset(
     {
         "KeyId", "GrantId", "Name", "CreationDate", "GranteePrincipal", "RetiringPrincipal", "IssuingAccount",
-        "Operations", "Constraints", "GrantToken",
+        "Operations", "Constraints", "GrantToken", "GranteeServicePrincipal", "RetiringServicePrincipal",
     }
 )  # fmt: skip
 
@@ -79,8 +79,10 @@ def _grant(item: Any, place: str) -> Grant:
     constraints = item.get("Constraints") or {}
     if not isinstance(constraints, dict) or set(constraints) - {"EncryptionContextEquals", "EncryptionContextSubset"}:
         raise ComplianceError(f"{place}.Constraints", "expected EncryptionContextEquals or EncryptionContextSubset")
-    grantee = _principal(item.get("GranteePrincipal"), f"{place}.GranteePrincipal")
-    retiring = item.get("RetiringPrincipal")
+    grantee = _principal(
+        item.get("GranteePrincipal") or item.get("GranteeServicePrincipal"), f"{place}.GranteePrincipal"
+    )
+    retiring = item.get("RetiringPrincipal") or item.get("RetiringServicePrincipal")
     return Grant(
         label=str(item.get("GrantId") or item.get("Name") or place.removeprefix("$.")),
         key=str(item.get("KeyId", "")),
@@ -97,7 +99,8 @@ def _principal(value: Any, place: str) -> PrincipalElement:
         raise ComplianceError(place, "expected the ARN of a principal")
     if value.endswith(".amazonaws.com") or value == "AWS Internal":
         return PrincipalElement("Service", value)
-    return PrincipalElement("AWS", value, parse_arn_principal(value, place))
+    # A principal that was deleted since stands there by its unique id.
+    return parse_principal_element({"AWS": value}, place)[0]
 
 
 def _pairs(constraints: dict[str, Any], name: str, place: str) -> tuple[tuple[str, str], ...] | None:

@@ -12,7 +12,8 @@ from compliance.estate.model import PATHS
 from compliance.facts.scope import WaiverScope
 from compliance.prove.engine import prove
 from operations.errors import CommandError
-from operations.proving import prove_plans, refusals
+from operations.proving import prove_plans, refusals, require_proof
+from stacks.plan import StackInfo
 from tests.leaks.clean import ACCOUNTS, MANAGEMENT, State, allow, deny, policy
 
 DEPLOYER = "arn:aws:iam::*:role/OrganizationAccountAccessRole"
@@ -240,3 +241,30 @@ def test_a_folder_of_stacks_is_read(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "cdk.tf.json").write_text(json.dumps(document))
     assert prove_plans(tmp_path, scope()).worst == "proved"
+
+
+def written(tmp_path, documents):
+    found = []
+    for name, document in documents.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "cdk.tf.json").write_text(json.dumps(document))
+        tenant = name.partition("-")[0] if "-" in name else None
+        found.append(StackInfo(name, tmp_path / name, (), tenant, "vault" if tenant else "organisation"))
+    return found
+
+
+def test_deploy_goes_ahead_with_stacks_that_are_proved(tmp_path, monkeypatch):
+    monkeypatch.setattr("compliance.facts.from_tenancy.scope_of", lambda fleet, local: scope())
+    assert "14 proved" in require_proof(None, written(tmp_path, stacks()), local=True)
+
+
+def test_deploy_refuses_stacks_that_open_a_bucket_and_names_the_witness(tmp_path, monkeypatch):
+    monkeypatch.setattr("compliance.facts.from_tenancy.scope_of", lambda fleet, local: scope())
+    documents = stacks()
+    documents["organisation"]["resource"]["aws_organizations_policy_attachment"] = {}
+    opened = policy(allow("s3:GetObject", "arn:aws:s3:::bh-globex-data/*", Principal="*"))
+    documents["globex-vault"]["resource"]["aws_s3_bucket_policy"]["data"]["policy"] = json.dumps(opened)
+    with pytest.raises(CommandError, match="acme to globex, data: violated") as caught:
+        require_proof(None, written(tmp_path, documents), local=True)
+    assert "asks s3:GetObject on arn:aws:s3:::bh-globex-data/" in str(caught.value)
+    assert caught.value.code == 1

@@ -238,3 +238,15 @@ def test_kms_condition_on_grant_operations():
         **create, context={"kms:GrantOperations": ["Decrypt", "CreateGrant"], "kms:GrantIsForAWSResource": True}
     )
     assert not decrypt(**create, context={"kms:GrantOperations": ["Decrypt"]})
+
+
+def test_grant_to_a_deleted_role_stands_by_its_unique_id_and_names_nobody_else():
+    orphan = grant(GranteePrincipal="AROAEXAMPLEID")
+    assert not decrypt(grants=orphan)
+    assert decrypt({"arn": SESSION, "account": A, "uniqueId": "AROAEXAMPLEID"}, grants=orphan)
+
+
+def test_grant_to_a_service():
+    to_service = grant(GranteePrincipal="dynamodb.us-east-1.amazonaws.com")
+    assert decrypt({"service": "dynamodb.us-east-1.amazonaws.com"}, grants=to_service)
+    assert not decrypt(grants=to_service)
