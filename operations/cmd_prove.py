@@ -14,6 +14,7 @@ import typer
 from operations import proving
 from operations.errors import CommandError, Exit
 from operations.fleets import AsJson, FleetFolder, TenantIds, open_fleet
+from tenancy.errors import SpecError
 
 if TYPE_CHECKING:
     from compliance.prove.result import Proofs
@@ -77,7 +78,10 @@ def _of_facts(facts: Path | None, folder: Path, local_state: Path, wanted: list[
         from compliance.collect.scan import scan  # noqa: PLC0415
         from operations.scanning import AUDITOR, prepare  # noqa: PLC0415
 
-        _scope, collection = prepare(open_fleet(folder), None, local_state, AUDITOR)
+        try:
+            _scope, collection = prepare(open_fleet(folder), None, local_state, AUDITOR)
+        except SpecError as error:
+            raise CommandError(str(error)) from error
         facts = OUT / f"bundle-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
         sys.stderr.write("collecting facts\n")
         try:
@@ -103,7 +107,6 @@ def _synthesised(fleet: Fleet) -> Path:
     from modules.aws.errors import ConstructError  # noqa: PLC0415 - starts Node
     from stacks.app import synthesise  # noqa: PLC0415
     from stacks.errors import StackError  # noqa: PLC0415
-    from tenancy.errors import SpecError  # noqa: PLC0415
 
     sys.stderr.write("synthesising the stacks\n")
     folder = OUT / "cdk"
