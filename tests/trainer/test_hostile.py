@@ -193,13 +193,18 @@ ATTACKS: dict[str, tuple[str, Reason]] = {
 }
 
 
-def hostile_job(root: Path, attack: str) -> JobSpec:
+NEVER_ANSWERS = {"silence", "a fork bomb"}
+
+
+def hostile_job(root: Path, attack: str, patience: float = 300) -> JobSpec:
     code = BUNDLE.replace("{attack}", attack).encode()
     (root / "bundle.py").write_bytes(code)
     recipe = RecipeSpec(
         name="bundle", bundle=f"file://{root}/bundle.py", bundle_digest=hashlib.sha256(code).hexdigest()
     )
-    return honest_job(root).model_copy(update={"recipe": recipe, "run": "hostile"})
+    job = honest_job(root)
+    limits = job.limits.model_copy(update={"silent_seconds": patience})
+    return job.model_copy(update={"recipe": recipe, "run": "hostile", "limits": limits})
 
 
 def honest_job(root: Path) -> JobSpec:
@@ -209,7 +214,7 @@ def honest_job(root: Path) -> JobSpec:
         training=TrainingSettings(steps=3),
         checkpoints=f"file://{root}/checkpoints",
         models=f"file://{root}/models",
-        limits=Limits(memory_bytes=3 << 30, processes=64, seconds=120, silent_seconds=20),
+        limits=Limits(memory_bytes=3 << 30, processes=64, seconds=500, silent_seconds=300),
     )
 
 
@@ -219,7 +224,7 @@ def test_the_agent_survives(name: str, local: Backends, tmp_path: Path) -> None:
     attack, reason = ATTACKS[name]
     seal_cancer(local, f"file://{tmp_path}/data")
     with pytest.raises(TrainerError) as caught:
-        agent.run(hostile_job(tmp_path, attack), local)
+        agent.run(hostile_job(tmp_path, attack, patience=30 if name in NEVER_ANSWERS else 300), local)
     assert caught.value.reason == reason, str(caught.value)
     records = local.log.read("run.hostile")
     assert records[-1].kind == "job-failed"
