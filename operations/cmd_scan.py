@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from compliance.results import Judgement
 
 OUT = Path("out/report")
+STATE = Path(".bulkhead/state")
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +39,9 @@ def scan(
     ] = Path(".bulkhead/local"),
     auditor: Annotated[str, typer.Option(help="Name of the role to read an account with.")] = AUDITOR,
     proofs: Annotated[Path | None, typer.Option(help="Output of `bulkhead prove --json` for the report.")] = None,
+    terraform: Annotated[
+        Path | None, typer.Option(help="Folder of Terraform state to reconcile with [default: .bulkhead/state].")
+    ] = None,
     resume: Annotated[Path | None, typer.Option(help="Continue this interrupted bundle.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -53,7 +57,7 @@ def scan(
 
     try:
         if bundle is None:
-            bundle = _collect(tenants, out or OUT, folder, local_state, auditor, resume)
+            bundle = _collect(tenants, out or OUT, folder, local_state, auditor, resume, _state(terraform))
             out = out or OUT
         matrix = read_proofs(proofs) if proofs is not None else None
         opened = open_bundle(bundle)
@@ -71,6 +75,14 @@ def scan(
     raise typer.Exit(_code(judgement))
 
 
+def _state(folder: Path | None) -> Path | None:
+    """The folder of Terraform's state: as given, else the local profile's if it is there."""
+    if folder is not None and not folder.is_dir():
+        msg = f"--terraform {folder}: no such folder"
+        raise CommandError(msg)
+    return folder or (STATE if STATE.is_dir() else None)
+
+
 def _code(judgement: Judgement) -> Exit:
     from compliance.results import Verdict, worst  # noqa: PLC0415
 
@@ -81,7 +93,13 @@ def _code(judgement: Judgement) -> Exit:
 
 
 def _collect(
-    tenants: str | None, out: Path, folder: Path, local_state: Path, auditor: str, resume: Path | None
+    tenants: str | None,
+    out: Path,
+    folder: Path,
+    local_state: Path,
+    auditor: str,
+    resume: Path | None,
+    terraform: Path | None,
 ) -> Path:
     from rich.console import Console  # noqa: PLC0415
 
@@ -90,7 +108,7 @@ def _collect(
 
     only = None if tenants is None else [part.strip() for part in tenants.split(",") if part.strip()]
     try:
-        _scope, plan = prepare(open_fleet(folder), only, local_state, auditor)
+        _scope, plan = prepare(open_fleet(folder), only, local_state, auditor, terraform)
     except SpecError as error:
         raise CommandError(str(error)) from error
     target = resume or out / f"bundle-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"

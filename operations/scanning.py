@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 AUDITOR = "{platform}-{tenant}-auditor"
 
 
-def prepare(fleet: Fleet, only: list[str] | None, local_state: Path, auditor: str) -> tuple[Scope, Plan]:
+def prepare(
+    fleet: Fleet, only: list[str] | None, local_state: Path, auditor: str, terraform: Path | None = None
+) -> tuple[Scope, Plan]:
     """What to scan and how to get in.
 
     The environment (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, a profile …) goes first and is then all there is; without it,
@@ -53,6 +55,7 @@ def prepare(fleet: Fleet, only: list[str] | None, local_state: Path, auditor: st
         endpoint=endpoint,
         own_keys=own,
         tool=_tool(),
+        terraform=terraform,
     )
 
 

@@ -20,6 +20,7 @@ from compliance.collect.families import FAMILIES
 from compliance.collect.rates import Buckets
 from compliance.collect.redact import redacted
 from compliance.collect.request import Family, Place, Request, Where
+from compliance.collect.terraform import state_facts
 from compliance.facts.bundle import BundleWriter
 from compliance.facts.canonical import instant, jsonable
 from compliance.facts.fact import Fact, Status
@@ -48,6 +49,7 @@ class Plan:
     tool: dict[str, str] = field(default_factory=dict)
     families: Sequence[Family] = FAMILIES
     workers: int = 8
+    terraform: Path | None = None
 
 
 def scan(plan: Plan, folder: Path, *, resume: bool = False, progress: Callable[[Fact], None] | None = None) -> Path:
@@ -72,6 +74,9 @@ def scan(plan: Plan, folder: Path, *, resume: bool = False, progress: Callable[[
         buckets = Buckets(scale=1.0 if is_aws(plan.endpoint) else NO_QUOTAS)
         engine = Engine(clients, credentials, doors.keys, record, writer.earlier, plan.workers, buckets)
         engine.run(_work(plan, entered))
+        if plan.terraform is not None:
+            for fact in state_facts(plan.terraform, plan.accounts[0].regions[0]):
+                record(fact)
         writer.seal(
             {
                 "accounts": [_described(account, doors) for account in plan.accounts],

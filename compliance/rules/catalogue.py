@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from compliance.rules import audit, compute, endpoints, governance, identity, keys, network, perimeter, storage
+from compliance.rules import (
+    audit,
+    compute,
+    endpoints,
+    governance,
+    identity,
+    keys,
+    network,
+    perimeter,
+    reconciliation,
+    storage,
+)
 from compliance.rules.model import Rule
 
 ROOMS: dict[str, str] = {
@@ -30,6 +41,7 @@ _ALL = (
     *keys.RULES,
     *compute.RULES,
     *governance.RULES,
+    *reconciliation.RULES,
     *audit.RULES,
 )
 RULES: tuple[Rule, ...] = tuple(sorted(_ALL, key=lambda rule: (list(ROOMS).index(rule.room), rule.id)))

@@ -15,6 +15,9 @@ from compliance.rules.catalogue import RULES
 from compliance.rules.model import Rule
 from compliance.rules.runner import covers, judge_tenant
 
+UNATTRIBUTED = ""
+"""The account of facts whose account could not be told, such as a file of Terraform state that is damaged."""
+
 
 def judge(bundle: Bundle, rules: Sequence[Rule] = RULES) -> Judgement:
     """What the rules say about the tenants of the bundle's scope. Depends on the bundle and the rules alone.
@@ -23,7 +26,7 @@ def judge(bundle: Bundle, rules: Sequence[Rule] = RULES) -> Judgement:
     """
     scope = scope_from_json(bundle.scope)
     today = str(bundle.manifest["ended"])[:10]
-    shared = list(bundle.facts(*scope.platform_accounts))
+    shared = list(bundle.facts(*scope.platform_accounts, UNATTRIBUTED))
     results: list[Result] = []
     unread: list[dict[str, Any]] = []
     calls: Counter[tuple[str, str]] = Counter()
