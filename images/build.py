@@ -104,6 +104,7 @@ def prepare(workspace: Workspace, profile: str, *, update_lock: bool, say: Say) 
     vendor = mirror.nvidia_sources() if profile == "gpu" else ""
     say(f"tools tree ({'there' if (workspace.tools / tools.COMPLETE).is_file() else 'about 80 s'})")
     tools.make(workspace, found)
+    tools.fix_signing_time(workspace, packages.source_date_epoch())
     keys.make(workspace)
     apt = workspace.sandbox / "etc" / "apt"
     if workspace.sandbox.exists():
