@@ -21,6 +21,7 @@ from attestation.result import Check, failed, judged, passed
 MAX_CERTIFICATES = 32
 MAX_PATH = 8
 MAX_FILE = 512 * 1024
+_LINES = re.compile(rb"(\r?\n)*\0*")
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]{64,16384}?)-----END CERTIFICATE-----")
 
 
@@ -84,6 +85,9 @@ def load_der(der: bytes, what: str) -> x509.Certificate:
             )
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise AttestationError(f"{what}: not an X.509 certificate: {error}") from error
+    if not der.endswith(b"\0" + certificate.signature):
+        # The signature's own wrapping is covered by no signature; DER leaves no choice for whole octets (X.690, 11.2).
+        raise AttestationError(f"{what}: the signature's BIT STRING counts unused bits, which no issuer writes")
     return certificate
 
 
@@ -105,7 +109,7 @@ def load_certificates(data: bytes, what: str) -> tuple[x509.Certificate, ...]:
 
     PEM is read strictly, because its text is not covered by any signature: outside and inside the blocks only what
     RFC 7468 allows is accepted, so that a changed character never goes unnoticed. Text between blocks is refused
-    unless it is white space or NUL (Intel's chains end in NUL).
+    unless it is line ends, and NUL after the last block (Intel's chains end in NUL).
 
     Raises:
         AttestationError: not certificates, or more than 32.
@@ -150,7 +154,7 @@ def _pem_blocks(data: bytes, what: str) -> list[bytes]:
 
 
 def _only_space(text: bytes, at: int, what: str) -> None:
-    if text.strip(b" \t\r\n\0"):
+    if not _LINES.fullmatch(text):
         raise AttestationError(f"{what}: something that is not a certificate at offset {at}: {text[:32]!r}")
 
 

@@ -61,6 +61,8 @@ def test_no_changed_byte_is_accepted(kind, data):
     mask = data.draw(st.integers(1, 255))
     changed = bytearray(good.evidence)
     changed[at] ^= mask
+    if changed.rstrip(b"\n\0") == good.evidence.rstrip(b"\n\0"):
+        return  # a line end after a chain of certificates became the NUL that Intel puts there
     assert not outcome(kind, Inputs(bytes(changed), certificates=good.certificates, roots=good.roots, at=NOW))
 
 

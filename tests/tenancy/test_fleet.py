@@ -121,7 +121,18 @@ def test_file_name_and_id_must_agree(folder: Path) -> None:
     assert any("the file is called initech.yaml" in problem for problem in problems(folder))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "a: &a [*a]", "- " * 2000, "x: " + "[" * 5000, "\xff\xfe", "? {a: 1}\n: 2"])
+HOSTILE = {
+    "nothing": "",
+    "a list": "[]",
+    "itself": "a: &a [*a]",
+    "deep blocks": "- " * 2000,
+    "deep brackets": "x: " + "[" * 5000,
+    "not text": "\xff\xfe",
+    "a key that is a mapping": "? {a: 1}\n: 2",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_text_is_a_problem_and_not_a_traceback(folder: Path, text: str) -> None:
     (folder / "acme.yaml").write_bytes(text.encode("latin-1"))
     assert any(problem.startswith("acme.yaml") for problem in problems(folder))
