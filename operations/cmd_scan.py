@@ -72,7 +72,7 @@ def scan(
         typer.echo(json.dumps(judgement.to_json(), ensure_ascii=False, sort_keys=True))
     else:
         _show(judgement)
-    raise typer.Exit(_code(judgement))
+    raise typer.Exit(_code(judgement, matrix))
 
 
 def _state(folder: Path | None) -> Path | None:
@@ -83,12 +83,15 @@ def _state(folder: Path | None) -> Path | None:
     return folder or (STATE if STATE.is_dir() else None)
 
 
-def _code(judgement: Judgement) -> Exit:
+def _code(judgement: Judgement, proofs: ProofMatrix | None) -> Exit:
     from compliance.results import Verdict, worst  # noqa: PLC0415
 
     verdict = worst(judgement.results)
-    if verdict is Verdict.FAIL:
+    proved = proofs is None or proofs.overall == "proved"
+    if verdict is Verdict.FAIL or (proofs is not None and proofs.overall == "violated"):
         return Exit.FINDINGS
+    if not proved:
+        return Exit.INDETERMINATE
     return Exit.INDETERMINATE if verdict is Verdict.INDETERMINATE else Exit.CLEAN
 
 

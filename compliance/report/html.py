@@ -54,6 +54,7 @@ def _context(report: Report) -> dict[str, Any]:
         "rule_of": rule_of,
         "counts": counts,
         "headline": headline(report),
+        "worst": worst_of(report),
         "failing": report.findings(Verdict.FAIL),
         "unknown": report.findings(Verdict.INDETERMINATE),
         "waived": report.findings(Verdict.WAIVED),
@@ -64,6 +65,24 @@ def _context(report: Report) -> dict[str, Any]:
 
 def headline(report: Report) -> str:
     """The outcome in one sentence."""
+    said = _rules_in_words(report)
+    if report.proofs is None or report.proofs.overall == "proved":
+        return said
+    violated = sum(one.verdict == "violated" for one in report.proofs.pairs)
+    if violated:
+        return f"One tenant can reach another: {violated} {_many(violated, 'path')} open. {said}"
+    return f"That no tenant reaches another could not be shown for every path. {said}"
+
+
+def worst_of(report: Report) -> str:
+    """The worst value of rules and proofs together: a violated proof is a failure, an open one is indeterminate."""
+    found = str(report.judgement.summary["worst"])
+    if report.proofs is None or report.proofs.overall == "proved" or found == "fail":
+        return found
+    return "fail" if report.proofs.overall == "violated" else "indeterminate"
+
+
+def _rules_in_words(report: Report) -> str:
     numbers = report.judgement.summary
     failed, unknown = numbers["fail"], numbers["indeterminate"]
     if failed and unknown:

@@ -55,6 +55,12 @@ class ProofMatrix:
         return tuple(sorted({name for one in self.pairs for name in (one.source, one.target)}))
 
     @property
+    def overall(self) -> str:
+        """The worst verdict of all; `indeterminate` if nothing was stated."""
+        found = {one.verdict for one in self.pairs}
+        return next((verdict for verdict in VERDICTS if verdict in found), "indeterminate")
+
+    @property
     def open(self) -> tuple[Proof, ...]:
         """The obligations that are not proved, worst first."""
         left = [one for one in self.pairs if one.verdict != "proved"]

@@ -128,6 +128,17 @@ def test_exit_codes_follow_the_worst_value(tmp_path):
     assert run("scan", "--from", str(tmp_path / "broken"))[0] == 1
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [(["proved"], 0), (["proved", "violated"], 1), (["undecided", "proved"], 3), (["indeterminate"], 3), ([], 3)],
+)
+def test_proofs_count_for_the_exit_code(tmp_path, verdicts, code):
+    write(world(), tmp_path / "b")
+    pairs = [{"from": "acme", "to": "globex", "path": "data", "verdict": one} for one in verdicts]
+    (tmp_path / "proofs.json").write_text(json.dumps({"pairs": pairs, "coverage": {}}))
+    assert run("scan", "--from", str(tmp_path / "b"), "--proofs", str(tmp_path / "proofs.json"))[0] == code
+
+
 @pytest.mark.parametrize("command", [("scan",), ("report",), ("risks",), ("guarantees", "acme"), ("evidence", "pack")])
 def test_corrupt_bundle_is_refused(tmp_path, command):
     write(world(), tmp_path / "b")

@@ -213,6 +213,7 @@ def test_proof_matrix_is_shown(bundle, report):
     assert "No proof stands behind this report" in html.render(report)
     page = html.render(report_of(bundle, report.judgement, parse_proofs(PROOFS, "x")))
     assert "No proof stands behind" not in page
+    assert "One tenant can reach another: 1 path open." in page.partition("<main>")[0]
     for words in ("acme → globex", "violated", "proved", "s3 denied"):
         assert words in page
 
