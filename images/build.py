@@ -138,7 +138,9 @@ def mkosi(workspace: Workspace, tree: str, options: list[str], *, output: Path, 
     Raises:
         ImageError: it failed.
     """
-    for directory in (output, workspace.package_cache, workspace.tree_cache, workspace.scratch):
+    # mkosi names a cached tree after the image, not the profile: profiles would overwrite each other's.
+    cache = workspace.tree_cache / output.name
+    for directory in (output, workspace.package_cache, cache, workspace.scratch):
         directory.mkdir(parents=True, exist_ok=True)
 
     def seen(path: Path) -> str:
@@ -148,7 +150,7 @@ def mkosi(workspace: Workspace, tree: str, options: list[str], *, output: Path, 
     command = ["mkosi", f"--directory={seen(MKOSI / tree)}", "--force", f"--output-directory={seen(output)}"]
     command += [
         f"--package-cache-dir={seen(workspace.package_cache)}",
-        f"--cache-directory={seen(workspace.tree_cache)}",
+        f"--cache-directory={seen(cache)}",
     ]
     command += [f"--workspace-directory={seen(workspace.scratch)}", f"--sandbox-tree={seen(workspace.sandbox)}"]
     command += [f"--source-date-epoch={epoch}", f"--incremental={'yes' if incremental else 'no'}", *options, "build"]
