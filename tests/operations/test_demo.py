@@ -100,8 +100,8 @@ def test_no_plaintext_of_the_training_data_lies_in_the_buckets(workplace: Path) 
     # "mean fractal dimension" is a column's name; a value of the first record, as it stands in the data, follows.
     blobs = list((workplace / ".bulkhead" / "local" / "state" / "blobs").iterdir())
     assert blobs
-    import numpy as np  # noqa: PLC0415
-    from sklearn.datasets import load_breast_cancer, load_digits  # noqa: PLC0415
+    import numpy as np
+    from sklearn.datasets import load_breast_cancer, load_digits
 
     column = load_breast_cancer().data[:16, 0].astype("<f4").tobytes()
     image = (load_digits().images[0] / 16.0).astype("<f4").tobytes()
