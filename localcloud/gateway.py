@@ -10,7 +10,18 @@ from datetime import UTC, datetime
 
 from attestation.certificates import Roots
 from attestation.roots import AWS_NITRO
-from localcloud import backend, chunked, classify, issuing, recipient, render, s3_operation, sessions, sigv4
+from localcloud import (
+    backend,
+    caller_identity,
+    chunked,
+    classify,
+    issuing,
+    recipient,
+    render,
+    s3_operation,
+    sessions,
+    sigv4,
+)
 from localcloud.access import Access, Authoriser, Request
 from localcloud.backend import Response
 from localcloud.context import request_context
@@ -138,6 +149,8 @@ class Gateway:
     def _dispatch(
         self, message: Message, service: Service, operation: Operation, needed: tuple[Access, ...], caller: Caller
     ) -> Response:
+        if service.prefix == "sts" and operation.name == "GetCallerIdentity":
+            return caller_identity.answer(caller)
         account = next((access.account for access in needed if access.account), caller.account)
         if operation.name.startswith("AssumeRole"):
             account = caller.account

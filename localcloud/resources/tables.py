@@ -185,6 +185,10 @@ TABLES: Mapping[str, Table] = {
 }
 # Operations whose IAM action has another name than the operation.
 ACTIONS: Mapping[str, str] = {
+    # S3 Control: the operation that works on the whole account has a permission of its own.
+    "s3:GetPublicAccessBlock": "s3:GetAccountPublicAccessBlock",
+    "s3:PutPublicAccessBlock": "s3:PutAccountPublicAccessBlock",
+    "s3:DeletePublicAccessBlock": "s3:PutAccountPublicAccessBlock",
     "lambda:Invoke": "lambda:InvokeFunction",
     "lambda:InvokeWithResponseStream": "lambda:InvokeFunction",
     "budgets:CreateBudget": "budgets:ModifyBudget",
