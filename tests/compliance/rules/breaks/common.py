@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -32,7 +33,7 @@ def member(api: str, changes: dict[str, Any], account: str = ACME, **params: Any
 
 def add(api: str, name: str, item: Any, account: str = ACME, **params: Any) -> Break:
     """One more entry in a listing."""
-    return lambda world: world.get(account, api, **params)[name].append(item)
+    return lambda world: world.get(account, api, **params)[name].append(deepcopy(item))
 
 
 def bucket(operation: str, response: Any, name: str = DATA, account: str = ACME) -> Break:
