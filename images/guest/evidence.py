@@ -16,8 +16,10 @@ from .eventlog import USERSPACE_LOG, record, records, whole
 
 AK_HANDLE = "0x81010002"
 """Persistent handle of the attestation key (owner hierarchy, TCG "Registry of Reserved TPM 2.0 Handles")."""
-QUOTED = tuple(range(15))
-"""Registers 0 to 14 are quoted; 15 carries the machine's identity, which is another matter."""
+QUOTED = (*range(10), *range(11, 15))
+"""Registers that are quoted. 10 is not: with Secure Boot the kernel's IMA extends it with every module loaded, so it
+changes while evidence is gathered. 15 carries the machine's identity, which is another matter.
+"""
 JOB_REGISTER = 14
 """Free for application events (UAPI "Linux TPM PCR Registry"): the hash of the job that runs."""
 BANKS = ("sha256", "sha384")
