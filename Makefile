@@ -32,7 +32,8 @@ unit: setup ## tests without servers, Terraform or virtual machines
 e2e: setup ## tests that start servers, Terraform or virtual machines
 	$(BIN)/pytest -m e2e
 
-image-test: setup ## builds the measured image and boots it in QEMU; needs the packages of images/apt-packages.txt
+image-test: export BULKHEAD_IMAGES := 1
+image-test: setup ## builds the measured image and boots it in QEMU, as root (ten minutes and more)
 	$(BIN)/pytest -m image tests/images
 
 bench: setup ## speed and memory, as ratios to a peer in the same run
