@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from operations import checkov, proving
 from operations import deploy as deployment
-from operations import proving
 from operations.errors import CommandError
 from operations.fleets import AsJson, FleetFolder, TenantIds, open_fleet, selected
 from operations.steps import Steps
@@ -89,8 +89,12 @@ def deploy(
     if dry_run:
         plan(folder, profile, tenants, as_json)
         return
-    steps = Steps(3)
+    steps = Steps(4)
     place, fleet, stacks = _prepared(folder, profile, tenants, steps)
+    with steps.step("Check the configuration with checkov") as step:
+        found = checkov.run(place.ws.synth / "stacks", checkov.read_exemptions())
+        checkov.gate(found)
+        step.done(f"{found.passed} checks passed, {len(found.excused)} excused with a reason")
     with steps.step("Prove that no tenant can reach another") as step:
         step.done(proving.require_proof(fleet, stacks, local=place.profile == "local"))
     with steps.step("Deploy") as step:
