@@ -37,6 +37,7 @@ image-test: setup ## builds the measured image and boots it in QEMU, as root (te
 	$(BIN)/pytest -m image tests/images
 
 bench: setup ## speed and memory, as ratios to a peer in the same run
+	$(BIN)/python -m benchmarks.proof
 	$(BIN)/python -m benchmarks.trainer
 
 fuzz: setup ## feeds the evidence parsers random input for a minute each; installs the fuzzer

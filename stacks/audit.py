@@ -5,6 +5,7 @@ from __future__ import annotations
 from constructs import Construct
 
 from modules.aws.audit import AuditStore
+from modules.aws.detector import Detector
 from modules.aws.site import PlatformSite
 from modules.aws.trail import OrganisationTrail
 from stacks.base import PlatformStack
@@ -26,4 +27,5 @@ class AuditStack(PlatformStack):
             alias="management",
         )
         store = AuditStore(self, "store", site)
+        Detector(self, "detector", site.tags())
         OrganisationTrail(self, "trail", site, store, management)

@@ -12,10 +12,10 @@ from cdktn_provider_aws.ec2_allowed_images_settings import (
 from cdktn_provider_aws.ec2_image_block_public_access import Ec2ImageBlockPublicAccess
 from cdktn_provider_aws.ec2_instance_metadata_defaults import Ec2InstanceMetadataDefaults
 from cdktn_provider_aws.ec2_serial_console_access import Ec2SerialConsoleAccess
-from cdktn_provider_aws.guardduty_detector import GuarddutyDetector
 from cdktn_provider_aws.s3_account_public_access_block import S3AccountPublicAccessBlock
 from constructs import Construct
 
+from modules.aws.detector import Detector
 from modules.aws.site import Site
 
 
@@ -26,9 +26,7 @@ class AccountGuards(Construct):
         super().__init__(scope, name)
         self._disks(site, disk_key_arn)
         self._machines(site)
-        GuarddutyDetector(
-            self, "detector", enable=True, finding_publishing_frequency="FIFTEEN_MINUTES", tags=site.tags()
-        )
+        Detector(self, "detector", site.tags())
         S3AccountPublicAccessBlock(
             self,
             "no-public-buckets",
