@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,16 +52,16 @@ def _prepared(
     return place, fleet, stacks
 
 
-def _show(changes: dict[str, Changes], as_json: bool) -> None:
+def _show(changes: Mapping[str, Changes | None], as_json: bool) -> None:
     if as_json:
-        document = {name: {"add": c.add, "change": c.change, "destroy": c.destroy} for name, c in changes.items()}
+        document = {name: c and {"add": c.add, "change": c.change, "destroy": c.destroy} for name, c in changes.items()}
         typer.echo(json.dumps({"stacks": document}))
         return
     table = Table(box=None, header_style="bold")
     for heading in ("stack", "changes"):
         table.add_column(heading)
     for name, change in changes.items():
-        table.add_row(name, str(change))
+        table.add_row(name, "refers to a stack that is not deployed yet" if change is None else str(change))
     Console().print(table)
 
 

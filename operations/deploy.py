@@ -126,12 +126,17 @@ def apply(tool: Terraform, file: Path, progress: Progress) -> None:
     tool.apply(file)
 
 
-def plan(place: Site, stacks: Sequence[StackInfo], progress: Progress) -> dict[str, Changes]:
-    """Plans every stack without changing anything; `out/plans/<stack>.json` is what `bulkhead prove --plans` reads."""
+def plan(place: Site, stacks: Sequence[StackInfo], progress: Progress) -> dict[str, Changes | None]:
+    """Plans every stack without changing anything; `out/plans/<stack>.json` is what `bulkhead prove --plans` reads.
+
+    A stack that refers to one that was never deployed cannot be planned yet: its entry is None.
+    """
     place.ws.state.mkdir(parents=True, exist_ok=True)
     by_name = {stack.name: stack for stack in stacks}
 
-    def one(name: str) -> Changes:
+    def one(name: str) -> Changes | None:
+        if place.profile == "local" and not all(_deployed(place, need) for need in by_name[name].depends_on):
+            return None
         tool = terraform(place, by_name[name])
         progress(name, "planning")
         tool.init()
@@ -141,6 +146,15 @@ def plan(place: Site, stacks: Sequence[StackInfo], progress: Progress) -> dict[s
         return changes
 
     return waves.run({stack.name: () for stack in stacks}, one)
+
+
+def _deployed(place: Site, stack: str) -> bool:
+    """Whether a stack has resources in its state. A plan alone leaves a state file that holds none."""
+    try:
+        state = json.loads((place.ws.state / f"{stack}.tfstate").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    return bool(state.get("resources"))
 
 
 def destroy(place: Site, stacks: Sequence[StackInfo], progress: Progress, *, dry_run: bool) -> dict[str, Changes]:
