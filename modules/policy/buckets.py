@@ -27,6 +27,7 @@ def bucket_policy(scope: TenantScope, purpose: BucketPurpose, key_arn: str) -> D
         deny_other_accounts(scope, arn),
         deny_objects_from_elsewhere(scope, arn),
         deny_other_keys(arn, key_arn),
+        *deny_other_encryption(arn),
         deny_opening(arn, scope.deployer_arn),
     )
 
@@ -36,7 +37,7 @@ def _all(arn: str) -> list[str]:
 
 
 def deny_plain_http(arn: str) -> Statement:
-    """Stops requests without TLS, and with TLS older than 1.2."""
+    """Stops requests without TLS. AWS itself takes nothing older than TLS 1.2."""
     return {
         "Sid": "DenyPlainHttp",
         "Effect": "Deny",
@@ -86,6 +87,36 @@ def deny_other_keys(arn: str, key_arn: str) -> Statement:
     }
 
 
+def deny_other_encryption(arn: str) -> list[Statement]:
+    """Stops a writer from asking for any encryption but the default: such objects would outlive the tenant's keys.
+
+    `AES256` is S3's own key, `aws:kms` without a key is the key that AWS manages, and the customer's own key of SSE-C
+    is held by no lock (S3 user guide, "Protecting data with server-side encryption").
+    """
+    encryption = "s3:x-amz-server-side-encryption"
+    put: Statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"{arn}/*"}
+    return [
+        put
+        | {
+            "Sid": "DenyOtherEncryption",
+            "Condition": {"Null": {encryption: "false"}, "StringNotEquals": {encryption: "aws:kms"}},
+        },
+        put
+        | {
+            "Sid": "DenyKeyOfAws",
+            "Condition": {
+                "StringEquals": {encryption: "aws:kms"},
+                "Null": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "true"},
+            },
+        },
+        put
+        | {
+            "Sid": "DenyKeyOfWriter",
+            "Condition": {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}},
+        },
+    ]
+
+
 def deny_opening(arn: str, deployer_arn: str) -> Statement:
     """Stops anyone but the deployer from changing who may read the bucket or where it is copied."""
     return {
@@ -97,6 +128,7 @@ def deny_opening(arn: str, deployer_arn: str) -> Statement:
             "s3:DeleteBucketPolicy",
             "s3:PutBucketAcl",
             "s3:PutObjectAcl",
+            "s3:PutObjectVersionAcl",
             "s3:PutBucketOwnershipControls",
             "s3:PutBucketPublicAccessBlock",
             "s3:PutReplicationConfiguration",
@@ -104,7 +136,14 @@ def deny_opening(arn: str, deployer_arn: str) -> Statement:
             "s3:PutBucketVersioning",
             "s3:PutBucketNotification",
             "s3:PutInventoryConfiguration",
+            "s3:PutAnalyticsConfiguration",
+            "s3:PutBucketLogging",
+            "s3:PutLifecycleConfiguration",
             "s3:PutBucketTagging",
+            "s3:TagResource",
+            "s3:UntagResource",
+            "s3:CreateAccessPoint",
+            "s3:DeleteBucket",
         ],
         "Resource": _all(arn),
         "Condition": merged(other_than(deployer_arn), not_a_service()),

@@ -58,6 +58,7 @@ def key_policy(scope: TenantScope, purpose: KeyPurpose) -> Document:
         return document(
             *shared,
             allow_machines_to_attach_disks(scope),
+            allow_auto_scaling(scope),
             allow_services_to_hold_grants(scope),
             deny_grants_to_people(),
         )
@@ -220,6 +221,38 @@ def allow_machines_to_attach_disks(scope: TenantScope) -> Statement:
     }
 
 
+def allow_auto_scaling(scope: TenantScope) -> Statement:
+    """Auto Scaling starts the machines, through its service-linked role.
+
+    The role's own policy says nothing of KMS, so delegating to the account does not reach it (EC2 Auto Scaling user
+    guide, "Required AWS KMS key policy for use with encrypted volumes"). It is named in the condition: as a principal
+    it would have to exist before the key does.
+    """
+    role = "aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+    return {
+        "Sid": "AllowAutoScaling",
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": [
+            "kms:CreateGrant",
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:GenerateDataKey*",
+            "kms:ReEncrypt*",
+        ],
+        "Resource": "*",
+        "Condition": {
+            "ArnEquals": {"aws:PrincipalArn": f"arn:aws:iam::{scope.account_id}:role/{role}"},
+            "StringEquals": {
+                "aws:PrincipalAccount": scope.account_id,
+                "kms:CallerAccount": scope.account_id,
+                "kms:ViaService": f"ec2.{scope.region}.amazonaws.com",
+            },
+        },
+    }
+
+
 def allow_services_to_hold_grants(scope: TenantScope) -> Statement:
     """EC2 and Auto Scaling hold the grant that keeps a volume attached; no person does."""
     return {
@@ -274,12 +307,21 @@ def audit_key_policy(platform: str, audit_account: str, management_account: str,
             "Sid": "AllowTrailToEncrypt",
             "Effect": "Allow",
             "Principal": {"Service": "cloudtrail.amazonaws.com"},
-            "Action": ["kms:GenerateDataKey*", "kms:DescribeKey"],
+            "Action": "kms:GenerateDataKey*",
             "Resource": "*",
             "Condition": {
                 "StringEquals": {"aws:SourceArn": trail_arn},
                 "StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": trails},
             },
+        },
+        {
+            # Apart: a request to describe a key has no encryption context.
+            "Sid": "AllowTrailToDescribe",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudtrail.amazonaws.com"},
+            "Action": "kms:DescribeKey",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:SourceArn": trail_arn}},
         },
         {
             "Sid": "AllowAuditorsToRead",

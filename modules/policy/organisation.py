@@ -394,6 +394,7 @@ def resource_control_policies(platform: str, audit_account: str, management_acco
         f"{platform}-resource-lock": document(
             deny_callers_of_other_accounts(),
             deny_assuming_roles_from_elsewhere(audit_account, management_account),
+            deny_federation(),
             deny_services_working_for_others(audit_account, management_account),
             deny_plain_http(),
         ),
@@ -418,9 +419,23 @@ def deny_assuming_roles_from_elsewhere(audit_account: str, management_account: s
         "Sid": "DenyAssumingRolesFromElsewhere",
         "Effect": "Deny",
         "Principal": "*",
-        "Action": ["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "sts:TagSession"],
+        "Action": "sts:AssumeRole",
         "Resource": "*",
         "Condition": foreign_principal("${aws:ResourceAccount}", audit_account, management_account),
+    }
+
+
+def deny_federation() -> Statement:
+    """Stops every identity provider but IAM Identity Center, whose roles no one in the account can make or change.
+
+    A federated caller belongs to no account, so a condition on its account would refuse Identity Center's people too.
+    """
+    return {
+        "Sid": "DenyFederation",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"],
+        "NotResource": "arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/*",
     }
 
 

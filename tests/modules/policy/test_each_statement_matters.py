@@ -165,6 +165,16 @@ CASES: list[Case] = [
         question("sts:AssumeRole", f"arn:aws:iam::{ACME}:role/bh-acme-trainer", role("administrator", GLOBEX)),
     ),
     (
+        "DenyFederation",
+        RCP,
+        under_rcp,
+        question(
+            "sts:AssumeRoleWithSAML",
+            f"arn:aws:iam::{ACME}:role/bh-acme-trainer",
+            {"federated": f"arn:aws:iam::{ACME}:saml-provider/p"},
+        ),
+    ),
+    (
         "DenyServicesWorkingForOthers",
         RCP,
         under_rcp,
@@ -241,6 +251,39 @@ CASES: list[Case] = [
             f"{DATA}/x",
             role("bh-acme-data-owner"),
             context=INSIDE | {"s3:x-amz-server-side-encryption-aws-kms-key-id": "arn:aws:kms:us-east-1:9:key/9"},
+        ),
+    ),
+    (
+        "DenyOtherEncryption",
+        buckets.bucket_policy(SCOPE, "data", KEY),
+        with_open_policy,
+        question(
+            "s3:PutObject",
+            f"{DATA}/x",
+            role("bh-acme-data-owner"),
+            context=INSIDE | {"s3:x-amz-server-side-encryption": "AES256"},
+        ),
+    ),
+    (
+        "DenyKeyOfAws",
+        buckets.bucket_policy(SCOPE, "data", KEY),
+        with_open_policy,
+        question(
+            "s3:PutObject",
+            f"{DATA}/x",
+            role("bh-acme-data-owner"),
+            context=INSIDE | {"s3:x-amz-server-side-encryption": "aws:kms"},
+        ),
+    ),
+    (
+        "DenyKeyOfWriter",
+        buckets.bucket_policy(SCOPE, "data", KEY),
+        with_open_policy,
+        question(
+            "s3:PutObject",
+            f"{DATA}/x",
+            role("bh-acme-data-owner"),
+            context=INSIDE | {"s3:x-amz-server-side-encryption-customer-algorithm": "AES256"},
         ),
     ),
     (
