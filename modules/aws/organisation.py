@@ -58,7 +58,7 @@ class Organisation(Construct):
     def add_locks(self, audit_account_id: str) -> None:
         """The identity and resource locks on both units, and the quarantine on its own."""
         platform = self._site.platform.name
-        service_control = documents.service_control_policies(platform)
+        service_control = documents.service_control_policies(platform, _regions(self._site))
         resource_control = documents.resource_control_policies(
             platform, audit_account_id, self._site.management_account_id
         )
@@ -122,6 +122,12 @@ class Organisation(Construct):
                 OrganizationsPolicyAttachment(
                     self, f"{kind}-{name}-on-{unit_name}", policy_id=policy.id, target_id=unit.id
                 )
+
+
+def _regions(site: PlatformSite) -> set[str]:
+    """Where tenants may be placed, and the platform's home."""
+    cloud = site.platform.clouds.get("aws")
+    return {site.region, *(cloud.regions if cloud else ())}
 
 
 def _check_count(kind: str, names: list[str]) -> None:

@@ -6,6 +6,8 @@ characters each. `${aws:PrincipalAccount}` and `${aws:ResourceAccount}` stand fo
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from modules.policy.conditions import (
     foreign_principal,
     foreign_resource,
@@ -23,8 +25,8 @@ RCP_SERVICES = ("s3:*", "kms:*", "sqs:*", "secretsmanager:*", "ecr:*", "logs:*",
 """Services that resource control policies cover (Organizations user guide, "Supported services"), less STS."""
 
 
-def service_control_policies(platform: str) -> dict[str, Document]:
-    """Policies for the tenants' organisational unit, by name."""
+def service_control_policies(platform: str, regions: Collection[str]) -> dict[str, Document]:
+    """Policies for the tenants' organisational unit, by name. `regions` are those in which tenants may be placed."""
     return {
         f"{platform}-identity-lock": document(
             deny_resources_of_other_accounts(),
@@ -34,6 +36,7 @@ def service_control_policies(platform: str) -> dict[str, Document]:
             deny_changing_boundaries(platform),
             deny_long_lived_identities(),
             deny_touching_what_the_platform_owns(platform),
+            deny_other_regions(regions),
         ),
         f"{platform}-guardrails": document(
             deny_relabelling(),
@@ -174,6 +177,33 @@ def deny_touching_what_the_platform_owns(platform: str) -> Statement:
             f"arn:aws:s3:::{platform}-*",
         ],
         "Condition": other_than(DEPLOYER),
+    }
+
+
+def deny_other_regions(regions: Collection[str]) -> Statement:
+    """Stops work in regions where the platform has no guards: each has a default network with an internet gateway.
+
+    Services with one endpoint for the world are left out: their requests count as made in that endpoint's region.
+    """
+    return {
+        "Sid": "DenyOtherRegions",
+        "Effect": "Deny",
+        "NotAction": [
+            "account:*",
+            "budgets:*",
+            "ce:*",
+            "cloudfront:*",
+            "health:*",
+            "iam:*",
+            "organizations:*",
+            "route53:*",
+            "s3:GetAccountPublicAccessBlock",
+            "s3:ListAllMyBuckets",
+            "sts:*",
+            "support:*",
+        ],
+        "Resource": "*",
+        "Condition": merged({"StringNotEquals": {"aws:RequestedRegion": sorted(regions)}}, other_than(DEPLOYER)),
     }
 
 

@@ -45,7 +45,7 @@ def question(
             "action": action,
             "resource": {"arn": arn, "account": account},
             "principal": principal,
-            "context": {"aws:SecureTransport": "true", **(context or {})},
+            "context": {"aws:SecureTransport": "true", "aws:RequestedRegion": "us-east-1", **(context or {})},
         },
         "identityPolicies": [FULL],
         "permissionBoundaries": None,
@@ -71,7 +71,7 @@ def without(document: Document, sid: str) -> Document:
     return kept
 
 
-SCPS = organisation.service_control_policies("bh")
+SCPS = organisation.service_control_policies("bh", ["us-east-1"])
 RCP = organisation.resource_control_policies("bh", AUDIT, MANAGEMENT)["bh-resource-lock"]
 BOUNDARY = boundary.permission_boundary(SCOPE)
 
@@ -123,6 +123,12 @@ CASES: list[Case] = [
         LOCK,
         under_scp(""),
         question("iam:CreatePolicyVersion", f"arn:aws:iam::{ACME}:policy/bh-acme-boundary", ADMIN),
+    ),
+    (
+        "DenyOtherRegions",
+        LOCK,
+        under_scp(""),
+        question("ec2:RunInstances", "*", ADMIN, context={"aws:RequestedRegion": "sa-east-1"}),
     ),
     ("DenyLongLivedIdentities", LOCK, under_scp(""), question("iam:CreateUser", f"arn:aws:iam::{ACME}:user/x", ADMIN)),
     (

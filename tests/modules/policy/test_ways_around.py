@@ -67,6 +67,12 @@ def test_nobody_but_the_deployer_gets_around_a_guardrail(action: str, arn: str, 
     assert allowed(question(action, arn, role(DEPLOYER_ROLE), context=context, **LOCKS))
 
 
+def test_global_services_are_reached_from_every_region() -> None:
+    for action, arn in (("iam:ListRoles", "*"), ("sts:GetCallerIdentity", "*"), ("s3:ListAllMyBuckets", "*")):
+        asked = question(action, arn, role("administrator"), context={"aws:RequestedRegion": "sa-east-1"}, **LOCKS)
+        assert allowed(asked), action
+
+
 def test_only_the_account_of_the_e_mail_address_changes_it() -> None:
     for who in (role("administrator"), ROOT, role(DEPLOYER_ROLE)):
         assert not allowed(question("account:StartPrimaryEmailUpdate", "*", who, **LOCKS))
@@ -94,6 +100,6 @@ def test_no_action_of_the_organisations_policies_has_a_wildcard_before_its_end()
     ]
     for document in documents:
         for statement in document["Statement"]:
-            actions = statement["Action"]
+            actions = statement.get("Action") or statement["NotAction"]
             for action in [actions] if isinstance(actions, str) else actions:
                 assert "*" not in action[:-1], action
