@@ -62,7 +62,7 @@ class Organisation(Construct):
         resource_control = documents.resource_control_policies(
             platform, audit_account_id, self._site.management_account_id
         )
-        quarantine = {f"{platform}-quarantine": documents.quarantine_policy()}
+        quarantine = {f"{platform}-quarantine": documents.quarantine_policy(platform)}
         _check_count("service control", [*service_control, *quarantine])
         _check_count("resource control", [*resource_control])
         units = {"tenants": self.tenants_unit, "quarantine": self.quarantine_unit}

@@ -498,14 +498,17 @@ def deny_plain_http() -> Statement:
     }
 
 
-def quarantine_policy() -> Document:
-    """For the quarantine unit: nothing but the deployer may act, so the tenant stops while its evidence stays."""
+def quarantine_policy(platform: str) -> Document:
+    """For the quarantine unit: nothing but the deployer may act, so the tenant stops while its evidence stays.
+
+    The role of the flow logs goes on: it is no service-linked role, so the records would stop with the tenant.
+    """
     return document(
         {
             "Sid": "DenyAllButTheDeployer",
             "Effect": "Deny",
             "Action": "*",
             "Resource": "*",
-            "Condition": other_than(DEPLOYER),
+            "Condition": other_than(DEPLOYER, f"arn:aws:iam::*:role/{platform}-*-flow-log"),
         }
     )

@@ -154,7 +154,7 @@ CASES: list[Case] = [
     ("DenyLiftingAccountBlocks", RAILS, under_scp(""), question("s3:PutAccountPublicAccessBlock", "*", ADMIN)),
     (
         "DenyAllButTheDeployer",
-        organisation.quarantine_policy(),
+        organisation.quarantine_policy("bh"),
         under_scp(""),
         question("s3:GetObject", f"{DATA}/x", role("bh-acme-trainer")),
     ),

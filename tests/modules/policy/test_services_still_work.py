@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from modules.policy import buckets, keys
+from modules.policy import buckets, keys, organisation, roles
 from tests.modules.policy.test_each_statement_matters import (
     ACME,
     AUDIT,
     DATA,
+    FULL,
     GLOBEX,
     INSIDE,
     KEY,
@@ -74,3 +75,14 @@ def test_an_upload_under_the_buckets_own_key_is_taken() -> None:
     for context in ({}, named):
         asked = question("s3:PutObject", f"{DATA}/x", role("bh-acme-data-owner"), context=INSIDE | context)
         assert allowed(asked | policy)
+
+
+def test_flow_records_are_written_during_a_quarantine() -> None:
+    quarantine = organisation.quarantine_policy("bh")
+    group = f"arn:aws:logs:us-east-1:{ACME}:log-group:/bh/acme/flow:log-stream:eni-1"
+    locked = {"serviceControlPolicies": [{"level": "quarantine", "policies": [FULL, quarantine]}]}
+    own = {"identityPolicies": [roles.flow_log_policy(SCOPE)]}
+    assert allowed(question("logs:PutLogEvents", group, role("bh-acme-flow-log"), **locked, **own))
+    assert not allowed(question("s3:GetObject", f"{DATA}/x", role("bh-acme-flow-log"), **locked, **own))
+    for other in ("bh-acme-trainer", "x-bh-acme-flow-log"):
+        assert not allowed(question("logs:PutLogEvents", group, role(other), **locked))

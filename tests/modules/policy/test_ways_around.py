@@ -95,7 +95,7 @@ def test_no_action_of_the_organisations_policies_has_a_wildcard_before_its_end()
     """Organizations user guide, "SCP syntax" and "RCP syntax": a wildcard stands alone or last."""
     documents: list[Document] = [
         *SCPS.values(),
-        organisation.quarantine_policy(),
+        organisation.quarantine_policy("bh"),
         *organisation.resource_control_policies("bh", "1" * 12, "2" * 12).values(),
     ]
     for document in documents:
