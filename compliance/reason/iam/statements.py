@@ -9,7 +9,7 @@ from typing import Literal
 from compliance.reason.iam.conditions import evaluate_conditions
 from compliance.reason.iam.globs import disjoint, resource_regex
 from compliance.reason.iam.policy import Statement
-from compliance.reason.iam.principals import EVERYBODY, NOBODY, Named, names
+from compliance.reason.iam.principals import EVERYBODY, NOBODY, Named, names, spares
 from compliance.reason.iam.request import Labelled, Request
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, either, negate
 from compliance.reason.iam.variables import Template, resolve
@@ -92,12 +92,11 @@ def _match(label: str, statement: Statement, request: Request, limited: bool) ->
 def _named(statement: Statement, request: Request, limited: bool) -> Named:
     if statement.principals is None:
         return EVERYBODY
-    named = names(statement.principals, request.principal, request.context)
     if not statement.not_principal:
-        return named
+        return names(statement.principals, request.principal, request.context)
     if limited and not statement.allow and request.principal.in_aws:
         return EVERYBODY
-    excepted = negate(named.anyhow)
+    excepted = negate(spares(statement.principals, request.principal, request.context))
     return NOBODY if excepted == FALSE else Named(direct=excepted)
 
 
