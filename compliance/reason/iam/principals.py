@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, NamedTuple
 from compliance.errors import ComplianceError
 from compliance.reason.iam.context import Context, Unknown
 from compliance.reason.iam.globs import disjoint
-from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, either
+from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, either
 
 PrincipalKind = Literal[
     "user",
@@ -189,24 +189,6 @@ def names(elements: tuple[PrincipalElement, ...], caller: Principal, context: Co
         result = result.or_(_names(element, caller, context))
         if result.direct == TRUE:
             break
-    return result
-
-
-def spares(elements: tuple[PrincipalElement, ...], caller: Principal, context: Context) -> Truth:
-    """Whether `NotPrincipal` excepts the caller.
-
-    An account alone excepts all its principals. Beside one of its users, roles or sessions it is only the companion
-    that AWS asks for, and the account's other principals are not excepted (IAM User Guide, "NotPrincipal", example of
-    the user Bob and his account). Symbolically that stays open, so that no proof rests on it.
-    """
-    precise = {e.named.account for e in elements if e.named is not None and e.named.kind != "root"}
-    result: Truth = FALSE
-    for element in elements:
-        named = _names(element, caller, context)
-        if element.named is not None and element.named.kind == "root" and element.named.account in precise:
-            account = both(named.account, UNKNOWN) if context.open_world else FALSE
-            named = named._replace(account=account)
-        result = either(result, named.anyhow)
     return result
 
 
