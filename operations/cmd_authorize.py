@@ -27,9 +27,10 @@ def authorize(
 
     def answer(question: Any, place: str) -> dict[str, Any]:
         try:
-            return authorise(*parse_question(question, place)).as_json()
+            return authorise(*parse_question(question)).as_json()
         except ComplianceError as error:
-            return {"error": {"place": error.place.removeprefix("$."), "reason": error.reason}}
+            where = f"{place}{error.place.removeprefix('$')}"
+            return {"error": {"place": where.removeprefix("$."), "reason": error.reason}}
 
     try:
         document = _read(request)

@@ -52,13 +52,17 @@ class Grant:
 
 
 def parse_grants(document: Any, place: str) -> tuple[Grant, ...]:
-    """The grants of a key, as `kms list-grants` prints them.
+    """The grants of a key, as `kms list-grants` prints them: its whole answer, or the list in it.
 
     Raises:
         ComplianceError: with the place, if an entry is not a grant.
     """
     if document is None:
         return ()
+    if isinstance(document, dict) and "Grants" in document:
+        if document.get("Truncated"):
+            raise ComplianceError(f"{place}.Truncated", "the list of grants is not complete; give all pages")
+        document, place = document["Grants"], f"{place}.Grants"
     if not isinstance(document, list):
         raise ComplianceError(place, "expected a list of grants")
     return tuple(_grant(item, f"{place}[{index}]") for index, item in enumerate(document))
@@ -85,7 +89,7 @@ def _grant(item: Any, place: str) -> Grant:
     retiring = item.get("RetiringPrincipal") or item.get("RetiringServicePrincipal")
     return Grant(
         label=str(item.get("GrantId") or item.get("Name") or place.removeprefix("$.")),
-        key=str(item.get("KeyId", "")),
+        key=str(item.get("KeyId") or ""),
         grantee=grantee,
         retiring=None if retiring is None else _principal(retiring, f"{place}.RetiringPrincipal"),
         operations=frozenset(operations),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,14 +14,21 @@ from compliance.reason.iam.policy import PolicyKind, compile_policy
 from compliance.reason.iam.principals import Principal, parse_arn_principal
 from compliance.reason.iam.request import Documents, Labelled, Level, Request, build_request
 from compliance.reason.iam.s3 import parse_s3
+from compliance.reason.iam.shape import refuse_lookalikes
 
-_KNOWN: Final = frozenset(
-    {
-        "request", "identityPolicies", "permissionBoundaries", "sessionPolicies", "resourcePolicy",
-        "serviceControlPolicies", "resourceControlPolicies", "endpointPolicy", "grants", "s3",
-        "id", "name", "description", "comment", "expected",
-    }
+_ELEMENTS: Final = (
+    "request", "identityPolicies", "permissionBoundaries", "sessionPolicies", "resourcePolicy",
+    "serviceControlPolicies", "resourceControlPolicies", "endpointPolicy", "grants", "s3",
 )  # fmt: skip
+_ACCOUNT: Final = re.compile(r"|aws|\d{12}")
+_FORMS: Final = ("arn", "service", "federated")
+_TYPES: Final = {
+    "arn": ("aws", "iam", "root", "account", "user", "role", "session", "assumed-role", "assumedrole",
+            "federated-user", "federateduser"),
+    "service": ("service", "awsservice"),
+    "federated": ("federated",),
+}  # fmt: skip
+"""What a principal's `type` may say beside the element that names it."""
 
 
 def parse_question(document: Any, place: str = "$") -> tuple[Request, Documents]:
@@ -31,9 +39,7 @@ def parse_question(document: Any, place: str = "$") -> tuple[Request, Documents]
     """
     if not isinstance(document, dict):
         raise ComplianceError(place, "expected an object with `request` and the policies that apply")
-    for name in document:
-        if name not in _KNOWN:
-            raise ComplianceError(f"{place}.{name}", f"unknown element; known are {', '.join(sorted(_KNOWN))}")
+    refuse_lookalikes(document, _ELEMENTS, place)
     request = parse_request(document.get("request"), f"{place}.request")
     return request, parse_documents(document, request, place)
 
@@ -66,9 +72,7 @@ def parse_request(document: Any, place: str) -> Request:
     """The request of a question."""
     if not isinstance(document, dict):
         raise ComplianceError(place, "expected an object with action, resource, principal and context")
-    for name in document:
-        if name not in ("action", "resource", "principal", "context"):
-            raise ComplianceError(f"{place}.{name}", "unknown element; known are action, context, principal, resource")
+    refuse_lookalikes(document, ("action", "resource", "principal", "context"), place)
     action = document.get("action")
     if not isinstance(action, str) or ":" not in action or "*" in action:
         raise ComplianceError(f"{place}.action", f"{action!r} is not an action such as s3:GetObject")
@@ -84,26 +88,30 @@ def parse_principal(document: Any, place: str) -> Principal:
     """
     if not isinstance(document, dict):
         raise ComplianceError(place, "expected an object; use arn and account, service, federated, or type anonymous")
-    forms = [name for name in ("arn", "service", "federated", "type") if name in document]
-    if len(forms) != 1:
+    given = {name: value for name, value in document.items() if value is not None}
+    forms = [name for name in _FORMS if name in given]
+    if len(forms) > 1 or not (forms or "type" in given):
         raise ComplianceError(place, "exactly one of arn, service, federated and type says who the caller is")
-    form = forms[0]
-    value = document[form]
-    if not isinstance(value, str) or not value:
-        raise ComplianceError(f"{place}.{form}", "expected a non-empty string")
-    if form == "type":
-        if value.lower() != "anonymous":
-            raise ComplianceError(f"{place}.type", f"unknown principal type {value!r}; known is anonymous")
+    for name in (*forms, *(["type"] if "type" in given else [])):
+        if not isinstance(given[name], str) or not given[name]:
+            raise ComplianceError(f"{place}.{name}", "expected a non-empty string")
+    if not forms:
+        if given["type"].lower() != "anonymous":
+            raise ComplianceError(f"{place}.type", f"unknown principal type {given['type']!r}; known is anonymous")
         return Principal("anonymous")
+    form = forms[0]
+    if "type" in given and given["type"].lower() not in _TYPES[form]:
+        raise ComplianceError(f"{place}.type", f"{given['type']!r} is not what {form} names; leave it out")
+    value = given[form]
     if form == "service":
         return Principal("service", value)
     if form == "federated":
         return Principal("federated", value)
     principal = parse_arn_principal(value, f"{place}.arn")
-    account = document.get("account", principal.account)
+    account = given.get("account", principal.account)
     if account != principal.account:
         raise ComplianceError(f"{place}.account", f"{account!r} is not the account of {value}")
-    unique_id, canonical_id = document.get("uniqueId", ""), document.get("canonicalId", "")
+    unique_id, canonical_id = given.get("uniqueId", ""), given.get("canonicalId", "")
     if not isinstance(unique_id, str) or not isinstance(canonical_id, str):
         raise ComplianceError(place, "uniqueId and canonicalId are strings")
     return replace(principal, unique_id=unique_id, canonical_id=canonical_id)
@@ -115,7 +123,7 @@ def _resource(document: Any, principal: Principal, place: str) -> tuple[str, str
     arn, account = document.get("arn"), document.get("account")
     if not isinstance(arn, str) or (arn != "*" and not is_arn(arn)):
         raise ComplianceError(f"{place}.arn", f'{arn!r} is neither an ARN nor "*"')
-    if account is not None and not isinstance(account, str):
+    if account is not None and not (isinstance(account, str) and _ACCOUNT.fullmatch(account)):
         raise ComplianceError(f"{place}.account", "expected a string of 12 digits")
     if not account:
         account = principal.account if arn == "*" else arn.split(":", 5)[4]
@@ -144,13 +152,13 @@ def _levels(document: Any, kind: PolicyKind, place: str) -> tuple[Level, ...]:
     levels: list[Level] = []
     for index, item in enumerate(document):
         where = f"{place}[{index}]"
-        if (
-            not isinstance(item, dict)
-            or not isinstance(item.get("policies"), list)
-            or set(item) - {"level", "policies"}
-        ):
+        if not isinstance(item, dict) or not isinstance(item.get("policies"), list):
             raise ComplianceError(where, "expected an object with level and policies (a list)")
-        if not isinstance(item.get("level", ""), str):
+        refuse_lookalikes(item, ("level", "policies"), where)
+        name = item.get("level")
+        if not isinstance(name, str | int | None):
             raise ComplianceError(f"{where}.level", "expected a string")
-        levels.append(Level(item.get("level", str(index)), _policies(item["policies"], kind, f"{where}.policies")))
+        levels.append(
+            Level(str(index if name is None else name), _policies(item["policies"], kind, f"{where}.policies"))
+        )
     return tuple(levels)

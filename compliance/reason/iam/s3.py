@@ -113,6 +113,9 @@ def _check(document: Any, known: set[str], place: str) -> None:
 def _blocks(document: Any, place: str) -> set[str]:
     if document is None:
         return set()
+    if isinstance(document, dict) and "PublicAccessBlockConfiguration" in document:
+        _check(document, {"PublicAccessBlockConfiguration"}, place)
+        document, place = document["PublicAccessBlockConfiguration"], f"{place}.PublicAccessBlockConfiguration"
     _check(document, set(_BLOCKS), place)
     for name, value in document.items():
         if not isinstance(value, bool):

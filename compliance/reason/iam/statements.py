@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from compliance.reason.iam.conditions import evaluate_conditions
+from compliance.reason.iam.context import Context
 from compliance.reason.iam.globs import disjoint, resource_regex
 from compliance.reason.iam.policy import Statement
-from compliance.reason.iam.principals import EVERYBODY, NOBODY, Named, names
+from compliance.reason.iam.principals import EVERYBODY, NOBODY, Named, Principal, PrincipalElement, names
 from compliance.reason.iam.request import Labelled, Request
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, either, negate
 from compliance.reason.iam.variables import Template, resolve
@@ -92,13 +93,30 @@ def _match(label: str, statement: Statement, request: Request, limited: bool) ->
 def _named(statement: Statement, request: Request, limited: bool) -> Named:
     if statement.principals is None:
         return EVERYBODY
-    named = names(statement.principals, request.principal, request.context)
     if not statement.not_principal:
-        return named
+        return names(statement.principals, request.principal, request.context)
     if limited and not statement.allow and request.principal.in_aws:
         return EVERYBODY
-    excepted = negate(named.anyhow)
+    excepted = negate(_spares(statement.principals, request.principal, request.context))
     return NOBODY if excepted == FALSE else Named(direct=excepted)
+
+
+def _spares(elements: tuple[PrincipalElement, ...], caller: Principal, context: Context) -> Truth:
+    """Whether `NotPrincipal` excepts the caller.
+
+    An account alone excepts all its principals. Beside one of its users, roles or sessions it is only the companion
+    that AWS asks for, and the account's other principals are not excepted (IAM User Guide, "NotPrincipal", example of
+    the user Bob and his account). Symbolically that stays open, so that no proof rests on it.
+    """
+    precise = {e.named.account for e in elements if e.named is not None and e.named.kind != "root"}
+    result: Truth = FALSE
+    for element in elements:
+        named = names((element,), caller, context)
+        if element.named is not None and element.named.kind == "root" and element.named.account in precise:
+            account = both(named.account, UNKNOWN) if context.open_world else FALSE
+            named = named._replace(account=account)
+        result = either(result, named.anyhow)
+    return result
 
 
 def _about_resource(statement: Statement, request: Request) -> Truth:

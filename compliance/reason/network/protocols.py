@@ -21,12 +21,12 @@ class Header:
 
 
 def protocol_interval(text: str | None, place: str) -> Interval:
-    """The protocol of a rule: a name, an IANA number, or `-1` (also `all`, or absent) for every protocol.
+    """The protocol of a rule: a name, an IANA number, or `-1` (also `all`, `any`, or absent) for every protocol.
 
     Raises:
         ComplianceError: anything else.
     """
-    if text is None or text in ("-1", "all"):
+    if text is None or text.lower() in ("-1", "all", "any"):
         return ANY_PROTOCOL
     number = _NUMBERS.get(text.lower())
     if number is None and text.isascii() and text.isdigit():

@@ -83,6 +83,13 @@ def test_what_is_no_question_is_exit_2_and_still_json(text):
     assert "error" in json.loads(done.stdout)
 
 
+def test_in_a_list_policies_are_named_within_their_own_question():
+    answers = json.loads(run([DENIED, ALLOWED], "--json").stdout)
+    assert [one["decidedBy"]["policy"] for one in answers] == ["identityPolicies", "identityPolicies[0]"]
+    errors = json.loads(run([ALLOWED, MALFORMED], "--json").stdout)
+    assert errors[1]["error"]["place"] == "$[1].identityPolicies[0].Statement[0].Effect"
+
+
 def test_a_missing_file_is_exit_2():
     done = subprocess.run(
         [sys.executable, "-m", "operations", "authorize", "--request", "/nowhere/at/all.json"],

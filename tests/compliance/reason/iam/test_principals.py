@@ -3,7 +3,20 @@
 import pytest
 
 from compliance.errors import ComplianceError
-from tests.compliance.reason.iam.support import ALL, FOREIGN_USER, ROLE, ROOT, SESSION, USER, A, B, allowed, doc, st
+from tests.compliance.reason.iam.support import (
+    ALL,
+    FOREIGN_ROOT,
+    FOREIGN_USER,
+    ROLE,
+    ROOT,
+    SESSION,
+    USER,
+    A,
+    B,
+    allowed,
+    doc,
+    st,
+)
 
 
 def named(principal, who=USER, **more):
@@ -125,6 +138,19 @@ def test_a_grant_by_role_unique_id_is_limited_like_one_by_role_arn():
 def test_not_principal_with_deny_spares_the_named():
     assert spared({"AWS": USER})
     assert not spared({"AWS": FOREIGN_USER})
+
+
+def test_not_principal_with_its_companion_account_spares_the_named_only():
+    bob_and_account = {"AWS": [ROLE, ROOT]}
+    assert spared(bob_and_account, ROLE)
+    assert spared(bob_and_account, SESSION)
+    assert not spared(bob_and_account, USER)
+    assert not spared(bob_and_account, FOREIGN_USER)
+
+
+def test_not_principal_naming_an_account_alone_spares_all_of_it():
+    assert spared({"AWS": [ROOT, FOREIGN_USER]}, USER)
+    assert not spared({"AWS": FOREIGN_ROOT}, USER)
 
 
 def test_not_principal_naming_the_role_spares_its_sessions():

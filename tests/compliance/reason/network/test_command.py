@@ -35,6 +35,13 @@ def test_reachable_is_a_finding(tmp_path: Path) -> None:
     assert "blockedBy" not in answer
 
 
+@pytest.mark.parametrize("protocol", ["-1", "all", "ALL", "any", "TCP", "6"])
+def test_spellings_of_a_protocol_that_is_open(tmp_path: Path, protocol: str) -> None:
+    ends = ("--from", "i-a", "--to", "i-b", f"--protocol={protocol}", "--json")
+    assert run(saved(peered(), tmp_path), *ends)[0] == 1
+    assert run(saved(two_vpcs(), tmp_path), *ends)[0] == 0
+
+
 def test_unreachable_is_clean(tmp_path: Path) -> None:
     code, text = run(saved(two_vpcs(), tmp_path), "--from", "vpc-a", "--to", "vpc-b", "--json")
     answer = json.loads(text)
