@@ -40,7 +40,7 @@ def mirror_roots() -> list[Path]:
     home = Path.home()
     data_dirs = os.environ.get("XDG_DATA_DIRS", "/usr/local/share:/usr/share").split(":")
     roots = [ROOT / "terraform.d" / "plugins", home / ".terraform.d" / "plugins"]
-    roots += [home / ".local" / "share" / "terraform" / "plugins", home / ".terraform.d" / "plugin-cache"]
+    roots += [home / ".local" / "share" / "terraform" / "plugins"]
     roots += [Path(folder) / "terraform" / "plugins" for folder in data_dirs if folder]
     for parent in (Path("/opt"), Path("/usr/local/share"), Path("/srv")):
         roots += sorted(path for path in parent.glob("*") if path.is_dir())
