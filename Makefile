@@ -30,7 +30,7 @@ unit: setup ## tests without servers, Terraform or virtual machines
 	$(BIN)/pytest -n 2 --dist loadscope -m "not e2e and not image"
 
 e2e: setup ## tests that start servers, Terraform or virtual machines
-	$(BIN)/pytest -m e2e
+	$(BIN)/pytest -n 2 --dist loadfile -m e2e
 
 image-test: export BULKHEAD_IMAGES := 1
 image-test: setup ## builds the measured image and boots it in QEMU, as root (ten minutes and more)

@@ -58,7 +58,9 @@ class Organisation(Construct):
     def add_locks(self, audit_account_id: str) -> None:
         """The identity and resource locks on both units, and the quarantine on its own."""
         platform = self._site.platform.name
-        service_control = documents.service_control_policies(platform, _regions(self._site))
+        service_control = documents.service_control_policies(
+            platform, _regions(self._site), self._site.management_account_id
+        )
         resource_control = documents.resource_control_policies(
             platform, audit_account_id, self._site.management_account_id
         )

@@ -21,15 +21,21 @@ from tenancy.names import DEPLOYER_ROLE
 
 DEPLOYER = f"arn:aws:iam::*:role/{DEPLOYER_ROLE}"
 
+IMAGES = "arn:aws:ec2:*::image/*"
+
 RCP_SERVICES = ("s3:*", "kms:*", "sqs:*", "secretsmanager:*", "ecr:*", "logs:*", "dynamodb:*")
 """Services that resource control policies cover (Organizations user guide, "Supported services"), less STS."""
 
 
-def service_control_policies(platform: str, regions: Collection[str]) -> dict[str, Document]:
-    """Policies for the tenants' organisational unit, by name. `regions` are those in which tenants may be placed."""
+def service_control_policies(platform: str, regions: Collection[str], management_account: str) -> dict[str, Document]:
+    """Policies for the tenants' organisational unit, by name.
+
+    `regions` are those in which tenants may be placed; `management_account` publishes the images that they boot.
+    """
     return {
         f"{platform}-identity-lock": document(
             deny_resources_of_other_accounts(),
+            deny_images_of_other_accounts(management_account),
             deny_leaving(),
             deny_touching_the_deployer(),
             deny_identities_without_boundary(platform),
@@ -55,8 +61,20 @@ def deny_resources_of_other_accounts() -> Statement:
         "Sid": "DenyResourcesOfOtherAccounts",
         "Effect": "Deny",
         "Action": "*",
-        "Resource": "*",
+        # AWS's own policies and prefix lists belong to no account of ours; images have a statement of their own.
+        "NotResource": ["arn:aws:iam::aws:policy/*", "arn:aws:ec2:*:aws:prefix-list/*", IMAGES],
         "Condition": foreign_resource("${aws:PrincipalAccount}"),
+    }
+
+
+def deny_images_of_other_accounts(management_account: str) -> Statement:
+    """Stops every image but the account's own and those that the platform publishes from its management account."""
+    return {
+        "Sid": "DenyImagesOfOtherAccounts",
+        "Effect": "Deny",
+        "Action": "*",
+        "Resource": IMAGES,
+        "Condition": foreign_resource("${aws:PrincipalAccount}", management_account),
     }
 
 

@@ -90,7 +90,7 @@ def test_data_is_lost_only_without_all_three_locks(rig, tenants, identity, resou
     inside = make_network(rig, tenants, locked=network)
     make_prey(rig, tenants, locked=resource)
     if identity:
-        for name, document in organisation.service_control_policies("bh", ["us-east-1"]).items():
+        for name, document in organisation.service_control_policies("bh", ["us-east-1"], rig.id("management")).items():
             attach(rig, name, "SERVICE_CONTROL_POLICY", json.dumps(document), tenants["unit"])
     if resource:
         for name, document in organisation.resource_control_policies("bh", "9" * 12, rig.id("management")).items():
@@ -128,7 +128,7 @@ def test_an_administrators_key_stays_the_same_after_a_restart(rig, tenants):
 
 
 def test_the_account_wide_block_has_its_own_permission(rig, tenants):
-    lock = organisation.service_control_policies("bh", ["us-east-1"])["bh-guardrails"]
+    lock = organisation.service_control_policies("bh", ["us-east-1"], rig.id("management"))["bh-guardrails"]
     attach(rig, "guardrails", "SERVICE_CONTROL_POLICY", json.dumps(lock), tenants["unit"])
     credentials = make_trainer(rig, tenants, limited=False)
     control = rig.client("s3control", "acme", credentials=credentials)

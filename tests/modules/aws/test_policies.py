@@ -48,7 +48,7 @@ def test_synthesis_fails_for_a_document_over_its_quota(fleet, tmp_path, monkeypa
 
 def test_more_policies_than_a_unit_takes_are_refused(fleet, tmp_path, monkeypatch):
     many = {f"lock-{number}": {"Statement": []} for number in range(4)}
-    monkeypatch.setattr(organisation.documents, "service_control_policies", lambda _platform, _regions: many)
+    monkeypatch.setattr(organisation.documents, "service_control_policies", lambda *_parts: many)
     with pytest.raises(ConstructError, match=r"5 service control policies.*lock-0.*takes 5"):
         stacks_of(fleet, "local", tmp_path, [])
 

@@ -71,7 +71,7 @@ def without(document: Document, sid: str) -> Document:
     return kept
 
 
-SCPS = organisation.service_control_policies("bh", ["us-east-1"])
+SCPS = organisation.service_control_policies("bh", ["us-east-1"], MANAGEMENT)
 RCP = organisation.resource_control_policies("bh", AUDIT, MANAGEMENT)["bh-resource-lock"]
 BOUNDARY = boundary.permission_boundary(SCOPE)
 
@@ -104,6 +104,12 @@ CASES: list[Case] = [
         LOCK,
         under_scp(""),
         question("s3:GetObject", "arn:aws:s3:::bh-globex-data/x", ADMIN, GLOBEX, resourcePolicy=OPEN),
+    ),
+    (
+        "DenyImagesOfOtherAccounts",
+        LOCK,
+        under_scp(""),
+        question("ec2:RunInstances", "arn:aws:ec2:us-east-1::image/ami-1", ADMIN, GLOBEX, resourcePolicy=OPEN),
     ),
     ("DenyLeaving", LOCK, under_scp(""), question("organizations:LeaveOrganization", "*", ADMIN)),
     (

@@ -15,7 +15,7 @@ LONGEST = TenantScope(Names("p" * 20, "t" * 20), "1" * 12, "ap-southeast-2", "2"
 
 def test_every_document_fits_with_the_longest_names() -> None:
     for name, document in organisation.service_control_policies(
-        "p" * 20, [f"ap-southeast-{n}" for n in range(20)]
+        "p" * 20, [f"ap-southeast-{n}" for n in range(20)], "3" * 12
     ).items():
         rendered("scp", name, document)
     for name, document in organisation.resource_control_policies("p" * 20, "2" * 12, "3" * 12).items():
@@ -34,7 +34,7 @@ def test_every_document_fits_with_the_longest_names() -> None:
 
 def test_an_organisation_target_takes_at_most_five_policies() -> None:
     # One of the five is AWS's own FullAWSAccess, which has to stay attached.
-    assert len(organisation.service_control_policies("bh", ["us-east-1"])) <= 4
+    assert len(organisation.service_control_policies("bh", ["us-east-1"], "3" * 12)) <= 4
     assert len(organisation.resource_control_policies("bh", "1" * 12, "2" * 12)) <= 4
 
 
