@@ -117,9 +117,11 @@ def destroy(
         msg = "destroy removes the tenants' resources. See what would go with --dry-run, then say --yes"
         raise CommandError(msg)
     steps = Steps(2)
-    place, _fleet, stacks = _prepared(folder, profile, tenants, steps)
+    place, fleet, stacks = _prepared(folder, profile, tenants, steps)
     # The organisation and the audit account belong to all tenants: they go only when everything goes.
     chosen = stacks if tenants is None else [stack for stack in stacks if stack.tenant is not None]
     with steps.step("Destroy") as step:
-        changes = deployment.destroy(place, chosen, lambda name, what: step.doing(f"{name}: {what}"), dry_run=dry_run)
+        changes = deployment.destroy(
+            place, fleet, chosen, lambda name, what: step.doing(f"{name}: {what}"), dry_run=dry_run
+        )
     _show(changes, as_json)

@@ -6,15 +6,12 @@ It has an internet gateway and public subnets, and no stack knows it. Terraform 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from operations import deployer
 from operations.errors import CommandError, Exit
-from tenancy.names import DEPLOYER_ROLE
-
-if TYPE_CHECKING:
-    from boto3 import Session
 
 
 def remove(environment: Mapping[str, str], account: str, regions: tuple[str, ...]) -> int:
@@ -25,10 +22,9 @@ def remove(environment: Mapping[str, str], account: str, regions: tuple[str, ...
     removed = 0
     region = regions[0]
     try:
-        session = _deployer(environment, account, region)
+        session = deployer.session(environment, account, region)
         for region in regions:
-            make: Any = session.client
-            ec2 = make("ec2", region_name=region, endpoint_url=environment.get("AWS_ENDPOINT_URL"))
+            ec2 = deployer.client(session, "ec2", environment, region)
             for vpc in ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]:
                 _delete(ec2, vpc["VpcId"])
                 removed += 1
@@ -36,21 +32,6 @@ def remove(environment: Mapping[str, str], account: str, regions: tuple[str, ...
         msg = f"account {account}, {region}: the default VPC could not be removed: {error}"
         raise CommandError(msg, Exit.FINDINGS) from error
     return removed
-
-
-def _deployer(environment: Mapping[str, str], account: str, region: str) -> Session:
-    import boto3  # noqa: PLC0415 - heavy
-
-    base = boto3.Session(
-        aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
-        aws_session_token=environment.get("AWS_SESSION_TOKEN"),
-        region_name=region,
-    )
-    sts = base.client("sts", endpoint_url=environment.get("AWS_ENDPOINT_URL"))
-    role = f"arn:aws:iam::{account}:role/{DEPLOYER_ROLE}"
-    held = sts.assume_role(RoleArn=role, RoleSessionName="bulkhead-default-network")["Credentials"]
-    return boto3.Session(held["AccessKeyId"], held["SecretAccessKey"], held["SessionToken"], region_name=region)
 
 
 def _delete(ec2: Any, vpc: str) -> None:

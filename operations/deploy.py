@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from operations import adoption, default_networks, waves
-from operations.errors import CommandError
+from operations import adoption, contents, default_networks, waves
+from operations.errors import CommandError, Exit
 from operations.local import running
 from operations.terraform import Changes, Terraform, TerraformError
 from operations.workspace import Workspace
@@ -148,6 +148,18 @@ def plan(place: Site, stacks: Sequence[StackInfo], progress: Progress) -> dict[s
     return waves.run({stack.name: () for stack in stacks}, one)
 
 
+def _refuse_to_lose_data(place: Site, fleet: Fleet, stacks: Sequence[StackInfo]) -> None:
+    full: list[str] = []
+    for stack in stacks:
+        if stack.layer == "vault" and stack.tenant is not None:
+            tenant = fleet.tenant(stack.tenant)
+            account = fleet.account_id(tenant, local=place.profile == "local")
+            full += contents.held_in(place.environment, fleet.names(tenant), account, tenant.region)
+    if full:
+        msg = f"nothing was destroyed: {', '.join(full)} still hold data. Empty them first; destroying loses no data"
+        raise CommandError(msg, Exit.FINDINGS)
+
+
 def _deployed(place: Site, stack: str) -> bool:
     """Whether a stack has resources in its state. A plan alone leaves a state file that holds none."""
     try:
@@ -157,8 +169,15 @@ def _deployed(place: Site, stack: str) -> bool:
     return bool(state.get("resources"))
 
 
-def destroy(place: Site, stacks: Sequence[StackInfo], progress: Progress, *, dry_run: bool) -> dict[str, Changes]:
-    """Destroys every stack, dependants first. `dry_run` only says what would go."""
+def destroy(
+    place: Site, fleet: Fleet, stacks: Sequence[StackInfo], progress: Progress, *, dry_run: bool
+) -> dict[str, Changes]:
+    """Destroys every stack, dependants first. `dry_run` only says what would go.
+
+    Raises `CommandError` before anything is destroyed where a tenant's buckets still hold something.
+    """
+    if not dry_run:
+        _refuse_to_lose_data(place, fleet, stacks)
     by_name = {stack.name: stack for stack in stacks}
     before: dict[str, list[str]] = {stack.name: [] for stack in stacks}
     for stack in stacks:

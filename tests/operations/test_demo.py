@@ -128,6 +128,17 @@ def test_the_clouds_state_survives_a_restart(workplace: Path) -> None:
 
 
 @pytest.mark.usefixtures("after_demo")
+def test_destroy_loses_no_data_and_destroys_nothing_where_it_would(workplace: Path) -> None:
+    refused = bulkhead(workplace, "destroy", "--yes")
+    assert refused.returncode == 1
+    assert "bh-acme-data" in refused.stderr
+    assert "nothing was destroyed" in refused.stderr
+    unasked = bulkhead(workplace, "destroy")
+    assert unasked.returncode == 2
+    assert "--dry-run" in unasked.stderr
+
+
+@pytest.mark.usefixtures("after_demo")
 def test_a_plan_that_opens_a_lock_is_not_deployed(workplace: Path, tmp_path: Path) -> None:
     """An endpoint policy that lets everyone in: what is left is one lock fewer, and the deploy refuses."""
     opened = """
