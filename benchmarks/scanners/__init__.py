@@ -1,0 +1,1 @@
+"""Comparison with public scanners on planted cross-tenant leaks."""
