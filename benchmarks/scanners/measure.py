@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Run:
-    """What a program said and used: wall time in seconds, and the largest resident set of any of its processes in MiB."""
+    """What a program said and used: wall time in seconds, the largest resident set of any of its processes in MiB."""
 
     code: int
     output: str

@@ -21,7 +21,8 @@ from typing import Any
 
 ABOUT_ACCESS = re.compile(
     r"cross.?(account|tenant)|(other|another|external|foreign|unknown|trusted) (aws )?(account|tenant|principal)|"
-    r"public|anyone|any principal|principal|wildcard|\bshared?\b|\bgrants?\b|least.?privilege|peering|arrives|allows it|gives",
+    r"public|anyone|any principal|principal|wildcard|\bshared?\b|\bgrants?\b|least.?privilege|peering|"
+    r"arrives|allows it|gives",
     re.IGNORECASE,
 )
 
