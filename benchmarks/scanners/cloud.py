@@ -70,7 +70,8 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
 
 def client(endpoint: str, service: str) -> Any:
     """A client of the shared account."""
-    return boto3.client(
+    make: Any = boto3.client
+    return make(
         service,
         region_name=REGION,
         endpoint_url=endpoint,

@@ -12,7 +12,7 @@ from typing import Any
 NOT_IMPLEMENTED = 501
 
 
-def _app(service: str) -> Any:
+def _app(service: Any) -> Any:
     from moto.moto_server.werkzeug_app import create_backend_app  # noqa: PLC0415 - imports botocore's every model
 
     app = create_backend_app(service)

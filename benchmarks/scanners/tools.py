@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -88,8 +89,8 @@ def _installed(name: str, variable: str) -> Path | None:
 def _version(*arguments: str) -> Callable[[Path], str]:
     def ask(program: Path) -> str:
         said = run([program, *arguments])
-        lines = (said.output or said.errors).strip().splitlines()
-        return lines[0].strip() if lines else "unknown"
+        found = re.search(r"\d+(\.\d+)+", said.output or said.errors)
+        return found.group() if found else "unknown"
 
     return ask
 
@@ -163,7 +164,17 @@ def _custodian(program: Path, state: State) -> Answer:
     state.out.mkdir(parents=True, exist_ok=True)
     file = state.out / "policies.json"
     file.write_text(json.dumps({"policies": policies}), encoding="utf-8")
-    command = [program, "run", "--region", REGION, "--cache-period", "0", "-s", state.out / "custodian", file]
+    command: list[str | Path] = [
+        program,
+        "run",
+        "--region",
+        REGION,
+        "--cache-period",
+        "0",
+        "-s",
+        state.out / "custodian",
+        file,
+    ]
     used = run(command, state.environment)
     findings: list[Finding] = []
     looked: dict[str, Any] = {}
@@ -188,8 +199,20 @@ def _matched(policy: str, resource: dict[str, Any]) -> Finding:
 
 def _prowler(program: Path, state: State) -> Answer:
     folder = state.out / "prowler"
-    command = [program, "aws", "--services", "s3", "kms", "vpc", "--region", REGION, "--output-formats", "json-ocsf"]
-    used = run([*command, "--output-directory", folder, "--output-filename", "said", "--no-banner"], state.environment)
+    command: list[str | Path] = [
+        program,
+        "aws",
+        "--services",
+        "s3",
+        "kms",
+        "vpc",
+        "--region",
+        REGION,
+        "--output-formats",
+        "json-ocsf",
+    ]
+    command += ["--output-directory", folder, "--output-filename", "said", "--no-banner"]
+    used = run(command, state.environment)
     path = folder / "said.ocsf.json"
     # Prowler exits 3 if a check failed.
     if used.code not in (0, 3) or not path.exists():

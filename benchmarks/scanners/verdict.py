@@ -4,8 +4,8 @@ A leak is found if the scanner reports at least one finding that
 
 1. *names* what leaks: one of its subjects contains the id or name of the leaking resource (V1 the bucket or its
    policy, V2 the key or the grant, V3 the peering, or a VPC, route table or route at either end of it);
-2. is *new*: the same check did not report the same subject in the clean state, so it says something about the leak and
-   not about the resource in general;
+2. is *new*: the same check did not say the same of the same subject in the clean state, so it says something about the
+   leak and not about the resource in general;
 3. is *about access*: its check or its text speaks of who may reach the resource, in any of the words of `ABOUT_ACCESS`.
 
 That is generous: a finding need not say who gets in. All of our own findings are held to the same three, and must
@@ -38,9 +38,9 @@ class Finding:
     witness: bool = False
 
     @property
-    def key(self) -> tuple[str, tuple[str, ...], tuple[str, str, str] | None]:
+    def key(self) -> tuple[str, str, tuple[str, ...], tuple[str, str, str] | None]:
         """What makes it the same finding in two states."""
-        return self.check, self.subjects, self.pair
+        return self.check, self.text, self.subjects, self.pair
 
     @property
     def about_access(self) -> bool:

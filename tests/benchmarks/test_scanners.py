@@ -1,5 +1,7 @@
 """The comparison's own side on a moto server, its leaks one by one, and when a scanner counts as having found one."""
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.scanners import cloud, ours, terraform
@@ -103,11 +105,19 @@ NEW = Finding("s3-cross-account", "another account may read", ("bucket-a",))
     [
         ([], [NEW], True),
         ([NEW], [NEW], False),
+        ([NEW], [replace(NEW, text="another account may write too")], True),
         ([], [Finding("s3-cross-account", "another account may read", ("bucket-ab",))], False),
         ([], [Finding("s3-versioning", "versioning is off", ("bucket-a",))], False),
         ([], [], False),
     ],
-    ids=["new", "also of the clean state", "names another", "not about access", "nothing"],
+    ids=[
+        "new",
+        "also of the clean state",
+        "says more than of the clean state",
+        "names another",
+        "not about access",
+        "nothing",
+    ],
 )
 def test_when_a_leak_counts_as_found(clean, leaking, found):
     assert judge(["bucket-a"], clean, leaking)["found"] is found
