@@ -42,7 +42,8 @@ def moto_server() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | KEYS | {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
+    here = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    environment = os.environ | KEYS | here | {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.scanners.server", str(port)],
         env=environment,
