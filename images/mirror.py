@@ -11,8 +11,6 @@ from pathlib import Path
 from images.errors import ImageError
 
 RELEASE = "trixie"
-DEFAULT = "http://deb.debian.org/debian"
-DEFAULT_SECURITY = "http://deb.debian.org/debian-security"
 NVIDIA = "https://developer.download.nvidia.com/compute/cuda/repos/debian13/x86_64"
 NVIDIA_KEYRING = Path(__file__).with_name("mkosi") / "nvidia.asc"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -22,8 +20,8 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 class Mirror:
     """A mirror of the Debian archive and of its security archive (URIs), and apt's proxy settings."""
 
-    archive: str = DEFAULT
-    security: str = DEFAULT_SECURITY
+    archive: str
+    security: str
     proxy: tuple[tuple[str, str], ...] = ()
 
     def sources(self) -> str:
@@ -62,15 +60,23 @@ def uris(text: str) -> Iterator[str]:
 
 
 def find(apt: Path = Path("/etc/apt")) -> Mirror:
-    """The mirror in this machine's apt configuration, else Debian's own."""
+    """The mirror in this machine's apt configuration.
+
+    Raises:
+        ImageError: it names no Debian archive, or none with security updates.
+    """
     files = [
         apt / "sources.list",
         *sorted(apt.glob("sources.list.d/*.list")),
         *sorted(apt.glob("sources.list.d/*.sources")),
     ]
     found = [uri.rstrip("/") for file in files if file.is_file() for uri in uris(file.read_text())]
-    archive = next((uri for uri in found if uri.endswith("/debian")), DEFAULT)
-    security = next((uri for uri in found if uri.endswith("/debian-security")), DEFAULT_SECURITY)
+    archive = next((uri for uri in found if uri.endswith("/debian")), None)
+    security = next((uri for uri in found if uri.endswith("/debian-security")), None)
+    if archive is None or security is None:
+        missing = "archive" if archive is None else "security archive"
+        way_out = "add a source whose URI ends in /debian or /debian-security"
+        raise ImageError(f"{apt}: names no Debian {missing}: {way_out}")
     return Mirror(archive, security, proxy())
 
 

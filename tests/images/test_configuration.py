@@ -168,8 +168,11 @@ def test_the_machine_s_mirror_is_used(tmp_path):
     assert "Suites: trixie trixie-updates" in found.sources()
 
 
-def test_without_a_mirror_debian_s_own_is_used(tmp_path):
-    assert mirror.find(tmp_path).archive == mirror.DEFAULT
+@pytest.mark.parametrize("sources", ["", "deb https://a.test/debian trixie main\n"])
+def test_without_a_mirror_it_says_what_to_add(tmp_path, sources):
+    (tmp_path / "sources.list").write_text(sources)
+    with pytest.raises(ImageError, match=r"names no Debian (security )?archive: add a source"):
+        mirror.find(tmp_path)
 
 
 def test_the_gpu_image_needs_the_vendor_s_key(tmp_path, monkeypatch):

@@ -15,6 +15,9 @@ def workspace(tmp_path):
     return Workspace(tmp_path / "images")
 
 
+MIRROR = Mirror("https://a.test/debian", "https://a.test/debian-security")
+
+
 def test_paths_are_seen_inside_where_they_are_bound(workspace):
     assert tools.inside(workspace.sandbox, workspace) == "/state/sandbox"
     assert tools.inside(CHECKOUT / "images", workspace) == "/src/images"
@@ -36,11 +39,11 @@ def test_a_complete_tree_is_kept_and_another_list_makes_it_anew(workspace, monke
     workspace.tools.mkdir(parents=True)
     marker = workspace.tools / tools.COMPLETE
     marker.write_text(" ".join(tools.names(tools.LIST)))
-    assert tools.make(workspace, Mirror()) == workspace.tools
+    assert tools.make(workspace, MIRROR) == workspace.tools
     marker.write_text("mkosi")
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(ImageError, match=r"debootstrap is not installed|needs root"):
-        tools.make(workspace, Mirror())
+        tools.make(workspace, MIRROR)
 
 
 def test_a_failing_command_is_an_error_and_leaves_no_mount(workspace):
