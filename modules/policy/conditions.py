@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tenancy.names import DEPLOYER_ROLE
+
+DEPLOYER = f"arn:aws:iam::*:role/{DEPLOYER_ROLE}"
+"""The role through which the platform deploys, in any account; roles under another path do not match."""
+
 Condition = dict[str, dict[str, Any]]
 
 
