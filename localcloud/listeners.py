@@ -68,7 +68,8 @@ class Listeners:
             log_level="warning",
             access_log=False,
             lifespan="off",
-            timeout_keep_alive=75,
+            # Longer than any client keeps an idle connection, so that no request meets one that is being closed.
+            timeout_keep_alive=600,
             server_header=False,
             h11_max_incomplete_event_size=1 << 20,
         )

@@ -109,14 +109,23 @@ def _remove_default_networks(place: Site, fleet: Fleet, tenant_id: str) -> None:
 
 
 def apply(tool: Terraform, file: Path, progress: Progress) -> None:
-    """Applies a plan; takes over resources that exist already from a deploy that was killed, and plans again."""
+    """Applies a plan; after a failure plans again and applies once more.
+
+    Resources that exist already, from a deploy that was killed, are taken over first.
+    """
+    again = True
     for _ in range(ADOPTION_ROUNDS):
         try:
             tool.apply(file)
         except TerraformError as error:
             left_behind = list(adoption.adoptable(tool.show(file), error.errors))
             if not left_behind:
-                raise
+                # A cloud's own hiccup (an answer lost, a thing not yet visible) is gone the second time; what is
+                # wrong in the configuration is not.
+                if not again:
+                    raise
+                again = False
+                progress(tool.stack, "once more")
             for address, resource_id in left_behind:
                 progress(tool.stack, f"taking over {resource_id}")
                 tool.adopt(address, resource_id)
