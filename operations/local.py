@@ -6,10 +6,13 @@ import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from operations.errors import CommandError
 from operations.workspace import Workspace
+
+if TYPE_CHECKING:
+    from boto3 import Session
 
 SignIn = Literal["instance", "sign-in"]
 
@@ -72,6 +75,18 @@ class LocalCloud:
             msg = f"{account}: no session for role {role}: {error.read().decode(errors='replace')[:400]}"
             raise CommandError(msg) from error
         return self.environment(held["access_key_id"], held["secret_access_key"], held["session_token"], endpoint)
+
+
+def session_from(environment: dict[str, str]) -> Session:
+    """A boto3 session with the credentials of an environment."""
+    import boto3  # noqa: PLC0415 - heavy, and most commands do not need it
+
+    return boto3.Session(
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=environment.get("AWS_SESSION_TOKEN"),
+        region_name=environment["AWS_REGION"],
+    )
 
 
 def running(ws: Workspace) -> LocalCloud:

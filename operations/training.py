@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from operations.attacks.stage import session_from
 from operations.errors import CommandError, Exit
-from operations.local import LocalCloud
+from operations.local import LocalCloud, session_from
 from tenancy.fleet import Fleet
 from tenancy.tenant import DataSet, Tenant
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from operations.attacks.model import Attacker, Party, Prey, Stage
 from operations.errors import CommandError
-from operations.local import LocalCloud
+from operations.local import LocalCloud, session_from
 from tenancy.fleet import Fleet
 from tenancy.names import KEY_PURPOSES
 from tenancy.tenant import Tenant
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
 
 ADMINISTRATOR = "tenant-administrator"
 """A role with every right in the attacker's account and no boundary: worse than any that the platform hands out."""
-
-
-def session_from(environment: dict[str, str]) -> Session:
-    """A boto3 session with the credentials of an environment."""
-    import boto3  # noqa: PLC0415 - heavy, and only the suite needs it
-
-    return boto3.Session(
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=environment.get("AWS_SESSION_TOKEN"),
-        region_name=environment["AWS_REGION"],
-    )
 
 
 @contextmanager

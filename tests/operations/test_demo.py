@@ -103,7 +103,7 @@ def test_a_second_deploy_changes_nothing(workplace: Path) -> None:
 
 @pytest.mark.usefixtures("after_demo")
 def test_no_plaintext_of_the_training_data_lies_in_the_buckets(workplace: Path) -> None:
-    # "mean fractal dimension" is a column's name; a value of the first record, as it stands in the data, follows.
+    # What a sealed column or image would look like if it were not encrypted: its values as they lie in memory.
     blobs = list((workplace / ".bulkhead" / "local" / "state" / "blobs").iterdir())
     assert blobs
     import numpy as np
