@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,7 @@ from trainer.ingest.spec import SealSpec, partition
 from trainer.job import DataUse, JobSpec, RecipeSpec
 from trainer.sources.batches import ArraySource
 from trainer.sources.open import SourceSpec, open_source
+from trainer.store.filesystem import FilesystemStore
 
 
 def seal_and_read(backends: Backends, root: Path, source: SourceSpec | ArraySource, **changes: Any) -> dict[str, Any]:
@@ -212,19 +214,20 @@ def test_cuts_cover_every_row_once(array: Any, batch: int, limit: int, group_by:
 
 
 def test_memory_is_bounded_by_the_shards_in_flight(local: Backends, tmp_path: Path) -> None:
-    """The source is read no further ahead than `workers` + 2 cuts."""
+    """The source is read no further than `workers` + 3 cuts past what is stored: those in flight, one in hand."""
     ahead = []
-    sealed = 0
+    stored: list[str] = []
 
-    class Slow(ArraySource):
+    class Counting(FilesystemStore):
+        def upload(self, name: str, file: BinaryIO) -> None:
+            super().upload(name, file)
+            stored.append(name)
+
+    class Endless(ArraySource):
         def batches(self) -> Any:
             for number in range(64):
-                ahead.append(number - sealed)
+                ahead.append(number - len(stored))
                 yield {"x": np.full(1024, number, dtype="<i4")}
-
-    def progress(rows: int, _: int) -> None:
-        nonlocal sealed
-        sealed = rows // 1024
 
     spec = SealSpec(
         tenant="acme",
@@ -235,6 +238,7 @@ def test_memory_is_bounded_by_the_shards_in_flight(local: Backends, tmp_path: Pa
         shard_bytes=4096,
         workers=2,
     )
-    seal_data_set(spec, local, progress, source=Slow({"x": np.zeros(1, dtype="<i4")}))
-    assert sealed == 64
-    assert max(ahead) <= 2 * (spec.workers + 2)
+    backends = replace(local, open_store=Counting)
+    result = seal_data_set(spec, backends, source=Endless({"x": np.zeros(1, dtype="<i4")}))
+    assert result.shards == len(stored) == 64
+    assert max(ahead) <= spec.workers + 3
