@@ -65,7 +65,8 @@ def test_the_document_carries_the_quoted_registers_and_leads_to_the_local_root(r
     claims = nitro.verify(evidence, nonce=b"n" * 16, now=datetime.now(UTC), roots=roots)
     assert (claims.genuine, claims.anchored, claims.values["shape"]) == (True, True, "nitrotpm")
     assert claims.values["pcrs"] == source.quote(b"x")["pcrs"]["sha384"]
-    assert int(claims.values["pcrs"]["14"], 16) and not int(claims.values["pcrs"]["12"], 16)
+    assert int(claims.values["pcrs"]["14"], 16) != 0
+    assert int(claims.values["pcrs"]["12"], 16) == 0
     assert claims.values["public_key"] == key.hex()
     assert bytes.fromhex(claims.values["user_data"]) == b"hello"
     assert claims.values["module_id"].startswith(f"{machine}-tpm")
