@@ -16,6 +16,8 @@ from trainer.store.objects import ObjectStore, open_store
 if TYPE_CHECKING:
     import boto3
 
+    from trainer.attest.source import DocumentSource
+
 
 @dataclass(frozen=True)
 class Backends:
@@ -27,11 +29,16 @@ class Backends:
 
 
 def aws_backends(
-    tenant: str, ledger: str, session: boto3.Session | None = None, endpoint: str | None = None
+    tenant: str,
+    ledger: str,
+    session: boto3.Session | None = None,
+    endpoint: str | None = None,
+    attest: DocumentSource | None = None,
 ) -> Backends:
     """The services of the AWS account whose credentials `session` (by default the environment) holds.
 
-    `ledger` is `cloudwatch:<log group>` or a `file://` directory. `endpoint` overrides AWS_ENDPOINT_URL.
+    `ledger` is `cloudwatch:<log group>` or a `file://` directory. `endpoint` overrides AWS_ENDPOINT_URL. With `attest`
+    keys are asked for as a machine that proves what it booted.
     """
     import boto3 as aws  # noqa: PLC0415 - a second of import that the worker must not pay
 
@@ -39,7 +46,7 @@ def aws_backends(
 
     chosen = session or aws.Session()
     return Backends(
-        keys=AwsKeyService(chosen, endpoint),
+        keys=AwsKeyService(chosen, endpoint, attest),
         log=_open_ledger(tenant, ledger, chosen, endpoint),
         open_store=lambda url: open_store(url, chosen, endpoint),
     )

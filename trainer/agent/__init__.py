@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,13 @@ def run(
 ) -> JobResult:
     """Runs one training job; see `trainer.agent.session.run_job`.
 
-    `backends` defaults to AWS with the credentials, region and AWS_ENDPOINT_URL of the environment; `event` is called
-    with a name and JSON values for every step of the way. Raises `TrainerError`.
+    `backends` defaults to AWS with the credentials, region and AWS_ENDPOINT_URL of the environment, attesting as
+    BULKHEAD_ATTESTATION says; `event` is called with a name and JSON values for every step of the way.
+    Raises `TrainerError`.
     """
     from trainer.agent.session import run_job  # noqa: PLC0415 - keeps `import trainer.agent` light
+    from trainer.attest.source import chosen  # noqa: PLC0415
     from trainer.backends import aws_backends  # noqa: PLC0415
 
-    chosen = backends or aws_backends(job.tenant, job.ledger_url)
-    return run_job(job, chosen, event or (lambda _name, _values: None))
+    services = backends or aws_backends(job.tenant, job.ledger_url, attest=chosen(os.environ))
+    return run_job(job, services, event or (lambda _name, _values: None))

@@ -159,6 +159,32 @@ CASES: list[Case] = [
     ("DenyBlindingTheAudit", RAILS, under_scp(""), question("ec2:DeleteFlowLogs", "*", ADMIN)),
     ("DenyLiftingAccountBlocks", RAILS, under_scp(""), question("s3:PutAccountPublicAccessBlock", "*", ADMIN)),
     (
+        "DenyLeaving",
+        organisation.audit_policy(),
+        under_scp(""),
+        question("organizations:LeaveOrganization", "*", role("administrator", AUDIT), AUDIT),
+    ),
+    (
+        "DenyLongLivedIdentities",
+        organisation.audit_policy(),
+        under_scp(""),
+        question("iam:CreateUser", f"arn:aws:iam::{AUDIT}:user/x", role("administrator", AUDIT), AUDIT),
+    ),
+    (
+        "DenyTouchingTheDeployer",
+        organisation.audit_policy(),
+        under_scp(""),
+        question(
+            "iam:PutRolePolicy", f"arn:aws:iam::{AUDIT}:role/{DEPLOYER_ROLE}", role("administrator", AUDIT), AUDIT
+        ),
+    ),
+    (
+        "DenyThinningTheEvidence",
+        organisation.audit_policy(),
+        under_scp(""),
+        question("s3:PutBucketObjectLockConfiguration", "arn:aws:s3:::bh-audit", role("administrator", AUDIT), AUDIT),
+    ),
+    (
         "DenyAllButTheDeployer",
         organisation.quarantine_policy("bh"),
         under_scp(""),

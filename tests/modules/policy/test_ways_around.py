@@ -96,6 +96,7 @@ def test_no_action_of_the_organisations_policies_has_a_wildcard_before_its_end()
     documents: list[Document] = [
         *SCPS.values(),
         organisation.quarantine_policy("bh"),
+        organisation.audit_policy(),
         *organisation.resource_control_policies("bh", "1" * 12, "2" * 12).values(),
     ]
     for document in documents:
