@@ -1,8 +1,8 @@
 """The node's first service: answers the host's question about the boot, then runs the trainer's agent on the job.
 
-It talks JSON lines over the virtio port `bulkhead.control`. The host sends one line, the `Assignment`; the node answers
-with its evidence, then, if there is work, with each event of the trainer's agent, then with `{"event": "end"}`. The hash
-of the job is extended into register 14 before the node gives evidence and before anything of the job runs.
+It talks JSON lines over the virtio port `bulkhead.control`. The host sends one line, the `Assignment`; the node
+answers with its evidence, then, if there is work, with each event of the trainer's agent, then with `{"event": "end"}`.
+The hash of the job is extended into register 14 before the node gives evidence and before anything of the job runs.
 
 What the host says is not trusted with anything: it could as well pull the plug. Keys come only to measured machines,
 and an endpoint that is not the tenant's cloud has none to give.

@@ -38,7 +38,9 @@ def _translated(name: str) -> Iterator[None]:
     """
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="torch.distributed is (disabled|unavailable)", category=UserWarning)
+            warnings.filterwarnings(
+                "ignore", message="torch.distributed is (disabled|unavailable)", category=UserWarning
+            )
             yield
     except CheckpointException as error:
         causes = [cause for cause, _ in error.failures.values()]

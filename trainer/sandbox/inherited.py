@@ -126,12 +126,12 @@ def main(arguments: list[str]) -> int:
 
     sock = connect(arguments[0])
     channel = Channel(sock)
+    received = channel.receive()
+    if received is None:
+        return 1
+    wanted, descriptors = received
+    close_all(descriptors)
     try:
-        received = channel.receive()
-        if received is None:
-            raise TrainerError(Reason.PROTOCOL, "the agent hung up")
-        wanted, descriptors = received
-        close_all(descriptors)
         description = confine(wanted["namespaces"], wanted["memory_bytes"], wanted["processes"], wanted["device"])
     except TrainerError as error:
         channel.send({"refused": str(error)})
