@@ -15,6 +15,7 @@ from operations.local import running
 from operations.steps import Steps
 from operations.workspace import workspace
 from tenancy.fleet import Fleet
+from tenancy.tenant import DataSet
 
 group = typer.Typer(help="Data sets.", no_args_is_help=True)
 
@@ -53,7 +54,7 @@ def seal(
     fleet = open_fleet(folder)
     (tenant,) = selected(fleet, tenant_id)
     source = {"kind": kind, "paths": path or [], "name": name}
-    more = {"format": layout, "classes": classes(fleet, sensitive or [])}
+    more = {"format": layout, "classes": classes(fleet, training.data_set(tenant, data_set), sensitive or [])}
     spec = training.seal_spec(training.seal_document(fleet, tenant, data_set, version, source, **more))
     if dry_run:
         typer.echo(spec.model_dump_json(indent=2))
@@ -73,14 +74,24 @@ def seal(
         typer.echo(f"{result.manifest}\n  signed by {result.signer}")
 
 
-def classes(fleet: Fleet, sensitive: list[str]) -> dict[str, str]:
-    """The class of each column named on the command line. Raises `CommandError` for what is no class of the platform."""
-    known = set(fleet.platform.sensitivity_classes)
+def classes(fleet: Fleet, data_set: DataSet, sensitive: list[str]) -> dict[str, str]:
+    """The class of each column named on the command line.
+
+    Raises `CommandError` for what is no class of the platform, and for one that may not be kept for as long as the rest.
+    """
+    known = fleet.platform.sensitivity_classes
     found: dict[str, str] = {}
     for text in sensitive:
         column, _, sensitivity = text.rpartition("=")
         if not column or sensitivity not in known:
             msg = f"--sensitive {text}: expected COLUMN=CLASS with a class of platform.yaml: {', '.join(sorted(known))}"
+            raise CommandError(msg)
+        longest = known[sensitivity].max_retention_days
+        if data_set.retention_days > longest:
+            msg = (
+                f"--sensitive {text}: class {sensitivity} is kept for at most {longest} days, data set {data_set.id} for "
+                f"{data_set.retention_days}; shorten its retention or seal the column in a data set of its own"
+            )
             raise CommandError(msg)
         found[column] = sensitivity
     return found
