@@ -77,7 +77,7 @@ def seal(
 def classes(fleet: Fleet, data_set: DataSet, sensitive: list[str]) -> dict[str, str]:
     """The class of each column named on the command line.
 
-    Raises `CommandError` for what is no class of the platform, and for one that may not be kept for as long as the rest.
+    Raises `CommandError` for what is no class of the platform, and for one that may not be kept as long as the rest.
     """
     known = fleet.platform.sensitivity_classes
     found: dict[str, str] = {}
@@ -89,8 +89,8 @@ def classes(fleet: Fleet, data_set: DataSet, sensitive: list[str]) -> dict[str, 
         longest = known[sensitivity].max_retention_days
         if data_set.retention_days > longest:
             msg = (
-                f"--sensitive {text}: class {sensitivity} is kept for at most {longest} days, data set {data_set.id} for "
-                f"{data_set.retention_days}; shorten its retention or seal the column in a data set of its own"
+                f"--sensitive {text}: class {sensitivity} is kept for at most {longest} days, data set {data_set.id} "
+                f"for {data_set.retention_days}; shorten its retention or seal the column in a data set of its own"
             )
             raise CommandError(msg)
         found[column] = sensitivity
