@@ -62,7 +62,7 @@ def deploy(tool, environment, out_dir):
 def test_one_deploys_and_the_other_finds_nothing_to_change(environment, tmp_path):
     out_dir = tmp_path / "out"
     shown, outputs = deploy("cdktn", environment, out_dir)
-    assert "Resources: 17 added, 0 changed, 0 destroyed" in shown
+    assert "Resources: 19 added, 0 changed, 0 destroyed" in shown
     assert set(outputs["account_ids"]) == {"acme", "audit", "globex"}
     assert {path.name for path in (out_dir / "stacks").iterdir()} == {
         "organisation",

@@ -127,6 +127,12 @@ CASES: list[Case] = [
         question("iam:UpdateAssumeRolePolicy", f"arn:aws:iam::{ACME}:role/{DEPLOYER_ROLE}", ADMIN),
     ),
     (
+        "DenyVolumesFromSnapshots",
+        LOCK,
+        under_scp(""),
+        question("ec2:CreateVolume", "arn:aws:ec2:us-east-1::snapshot/snap-1", ADMIN),
+    ),
+    (
         "DenyRolesWithoutBoundary",
         LOCK,
         under_scp(""),
