@@ -11,8 +11,6 @@ from cdktn import App
 
 from modules.aws.profile import PROFILES, ProfileName
 from modules.aws.site import PlatformSite, Site
-from modules.policy.scope import TenantScope
-from stacks import releases
 from stacks.audit import AuditStack
 from stacks.compute import ComputeStack
 from stacks.errors import StackError
@@ -20,6 +18,7 @@ from stacks.organisation import OrganisationStack
 from stacks.perimeter import PerimeterStack
 from stacks.plan import LAYERS, Layer, StackInfo, stack_name
 from stacks.profiles import TARGET_VERSIONS, Target
+from stacks.scopes import tenant_scope
 from stacks.vault import VaultStack
 from tenancy.fleet import Fleet
 from tenancy.tenant import Tenant
@@ -126,15 +125,7 @@ def _tenant_stacks(app: App, fleet: Fleet, tenant: Tenant, target: Target, wante
     if tenant.cloud != "aws":
         msg = f"{tenant.id}.yaml: cloud = {tenant.cloud}: there are stacks for aws only. Leave the tenant out"
         raise StackError(msg)
-    scope = TenantScope(
-        names=fleet.names(tenant),
-        account_id=fleet.account_id(tenant, local=target.local),
-        region=tenant.region,
-        audit_account_id=fleet.audit_account_id(local=target.local),
-        management_account_id=fleet.management_account_id(local=target.local),
-        images=releases.accepted(fleet, tenant, target.state_dir if target.local else None),
-        canary=releases.on_trial(fleet, tenant),
-    )
+    scope = tenant_scope(fleet, tenant, target.state_dir if target.local else None)
 
     def site(layer: Layer) -> Site:
         return Site(fleet.platform, tenant, scope, target.profile, layer)
