@@ -26,6 +26,10 @@ CLOUD = "10.0.2.100:443"
 LIMIT = 900.0
 """Seconds after which a machine is stopped."""
 LONGEST_LINE = 8 << 20
+GLANCE = 2.0
+"""Seconds between two looks at the console while the node is silent."""
+GIVEN_UP = "No bootable option or device was found"
+"""What the firmware says before it waits for a person for ever."""
 TELLING = ("Kernel panic", "verity:", "Security Violation", "Access Denied", "No bootable option", "emergency")
 """Words in console lines that name why a boot ended."""
 
@@ -105,6 +109,7 @@ def boot(
     variables = machine.directory / "variables.fd"
     firmware.write_variables(machine.keys if machine.secure_boot else None, variables)
     console = machine.directory / "console.log"
+    console.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="bh-vm-") as short, tpm.running(machine.directory / "tpm") as chip:
         control = Path(short) / "control"
         started = time.monotonic()
@@ -115,8 +120,8 @@ def boot(
             text=True,
         )
         try:
-            messages, times = converse(process, control, asked.line(), started, limit, told)
-            timed_out = not ended(process, started + limit)
+            messages, times = converse(process, control, asked.line(), started, limit, given_up(console), told)
+            timed_out = not given_up(console)() and not ended(process, started + limit)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -136,6 +141,11 @@ def boot(
         ak_public=public.read_bytes(),
         timed_out=timed_out,
     )
+
+
+def given_up(console: Path) -> Callable[[], bool]:
+    """Whether the firmware has found nothing to boot, by its console."""
+    return lambda: console.is_file() and GIVEN_UP in console.read_text(errors="replace")
 
 
 def ended(process: subprocess.Popen[str], deadline: float) -> bool:
@@ -187,6 +197,7 @@ def converse(
     question: bytes,
     started: float,
     limit: float,
+    hopeless: Callable[[], bool],
     told: Callable[[Mapping[str, Any], float], None] | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """Asks the node and gathers its lines until it hangs up or the time is up; each event's time since power-on."""
@@ -201,11 +212,13 @@ def converse(
         line.connect(str(control))
         line.sendall(question)
         buffer = b""
-        while (left := deadline - time.monotonic()) > 0:
-            line.settimeout(left)
+        line.settimeout(GLANCE)
+        while time.monotonic() < deadline and not hopeless():
             try:
                 piece = line.recv(1 << 16)
-            except (TimeoutError, ConnectionResetError):
+            except TimeoutError:
+                continue
+            except ConnectionResetError:
                 break
             if not piece or len(buffer) > LONGEST_LINE:
                 break

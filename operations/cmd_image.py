@@ -24,8 +24,10 @@ EvidenceArgument = Annotated[Path, typer.Argument(help="the file that `image boo
 
 def register(app: typer.Typer) -> None:
     """Adds the group to the command."""
+    from operations.virtual.demo import demo  # noqa: PLC0415 - it builds on other groups of the command
+
     group = typer.Typer(help="Build, measure, boot, verify and publish the measured image.", no_args_is_help=True)
-    for command in (build, measure, boot, verify, reproduce, publish, check):
+    for command in (build, measure, boot, verify, reproduce, publish, check, demo):
         group.command(command.__name__)(command)
     app.add_typer(group, name="image")
 

@@ -97,8 +97,9 @@ def deploy(place: Site, fleet: Fleet, stacks: Sequence[StackInfo], progress: Pro
             progress(name, f"applying {changes}")
             apply(tool, file, progress)
         if by_name[name].layer == "vault":
-            if place.profile == "local":
-                accepted.leave_policies(place.ws, fleet, fleet.tenant(str(by_name[name].tenant)))
+            tenant = fleet.tenant(str(by_name[name].tenant))
+            if place.profile == "local" and tenant.cloud == "aws":
+                accepted.leave_policies(place.ws, fleet, tenant)
             progress(name, "removing the account's default network")
             _remove_default_networks(place, fleet, str(by_name[name].tenant))
         progress(name, str(changes))
