@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 
-from operations import checkov, proving, training
+from operations import checkov, plan_rules, proving, training
 from operations import deploy as deployment
 from operations.attacks import run as attacks
 from operations.attacks.attempts import ATTEMPTS
@@ -52,10 +52,11 @@ def demo(folder: FleetFolder = Path("tenants")) -> None:
         place = deployment.site(ws, "local")
         stacks = deployment.synthesise(place, fleet, fleet.tenants)
         step.done(f"{len(fleet.tenants)} tenants, {len(stacks)} stacks")
-    with steps.step("Check the configuration with checkov") as step:
+    with steps.step("Check the configuration: checkov, the rules") as step:
         found = checkov.run(ws.synth / "stacks", checkov.read_exemptions())
         checkov.gate(found)
-        step.done(f"{found.passed} checks passed, {len(found.excused)} excused with a reason")
+        rules = plan_rules.require_rules(fleet, stacks, local=True)
+        step.done(f"{found.passed} checks passed, {len(found.excused)} excused with a reason; rules: {rules}")
     with steps.step("Prove that no tenant can reach another") as step:
         step.done(proving.require_proof(fleet, stacks, local=True))
     with steps.step("Deploy with Terraform") as step:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from operations import adoption, contents, default_networks, waves
 from operations.errors import CommandError, Exit
 from operations.local import running
+from operations.nodes.accepted import accept_installed
 from operations.terraform import Changes, Terraform, TerraformError
 from operations.workspace import Workspace
 from tenancy.fleet import Fleet
@@ -55,6 +56,8 @@ def synthesise(place: Site, fleet: Fleet, tenants: Sequence[Tenant]) -> list[Sta
     from tenancy.errors import SpecError  # noqa: PLC0415
 
     ids = [tenant.id for tenant in tenants]
+    if place.profile == "local":
+        accept_installed(place.ws.state)
     place.ws.synth.mkdir(parents=True, exist_ok=True)
     try:
         stacks: list[StackInfo] = write(
@@ -151,7 +154,7 @@ def plan(place: Site, stacks: Sequence[StackInfo], progress: Progress) -> dict[s
         tool.init()
         file = plan_file(place, by_name[name])
         changes = tool.plan(file)
-        file.with_suffix(".json").write_text(json.dumps(tool.show(file)), encoding="utf-8")
+        file.with_suffix(".json").write_text(json.dumps(tool.show(file), indent=1), encoding="utf-8")
         return changes
 
     return waves.run({stack.name: () for stack in stacks}, one)

@@ -15,6 +15,8 @@ import yaml
 
 from operations.errors import CommandError, Exit
 from operations.local import LocalCloud, session_from
+from operations.nodes import process
+from operations.nodes.measurement import CHECKOUT
 from tenancy.fleet import Fleet
 from tenancy.tenant import DataSet, Tenant
 
@@ -38,9 +40,12 @@ def data_set(tenant: Tenant, data_set_id: str) -> DataSet:
 
 
 def seal_document(
-    fleet: Fleet, tenant: Tenant, data_set_id: str, version: str, source: Mapping[str, Any]
+    fleet: Fleet, tenant: Tenant, data_set_id: str, version: str, source: Mapping[str, Any], **more: Any
 ) -> dict[str, Any]:
-    """What `trainer.seal` takes: class and retention as the tenant file says, so that no one seals for longer."""
+    """What `trainer.seal` takes: class and retention as the tenant file says, so that no one seals for longer.
+
+    `more` are further fields of the document: `format`, and `classes` of columns that are more sensitive than the rest.
+    """
     described = data_set(tenant, data_set_id)
     return {
         "platform": fleet.platform.name,
@@ -52,7 +57,7 @@ def seal_document(
         "default_class": described.sensitivity,
         "retention_days": described.retention_days,
         "purposes": [PURPOSE],
-    }
+    } | more
 
 
 def seal_spec(document: Mapping[str, Any]) -> SealSpec:
@@ -120,33 +125,38 @@ def read_job(path: Path) -> dict[str, Any]:
     return held
 
 
-def train(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, job: Mapping[str, Any], event: Event) -> dict[str, Any]:
-    """Runs a job on a node of the tenant: a process with the node's credentials, network and nothing else.
+def train(
+    cloud: LocalCloud, fleet: Fleet, tenant: Tenant, job: Mapping[str, Any], event: Event, root: Path = CHECKOUT
+) -> dict[str, Any]:
+    """Runs a job on a process node of the tenant: with the machine's identity, its TPM, its network and nothing else.
 
-    Returns the job's result as plain values. Raises `CommandError` with the agent's own words.
+    `root` is the folder with the trainer that the node runs and measures. Returns the job's result as plain values.
+    Raises `CommandError` with the agent's own words.
     """
-    role = fleet.names(tenant).role("trainer")
-    credentials = cloud.session(tenant.id, role, "instance", cloud.network(tenant.id))
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    document = json.dumps(job).encode()
     last: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(prefix="bulkhead-job-") as folder:
-        document = Path(folder) / "job.json"
-        document.write_text(json.dumps(job), encoding="utf-8")
+    with (
+        process.started(cloud, fleet, tenant, document, root) as node,
+        tempfile.TemporaryDirectory(prefix="bulkhead-job-") as folder,
+    ):
+        (Path(folder) / process.JOB_FILE).write_bytes(document)
         log = Path(folder) / "stderr"
         with log.open("wb") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "trainer.agent", "--job", document],
-                env=environment | credentials,
+            agent = subprocess.Popen(
+                [sys.executable, *process.ARGUMENTS],
+                env=environment | node.environment | {"PYTHONPATH": str(root)},
+                cwd=folder,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
             )
-            assert process.stdout is not None
-            with process, process.stdout as lines:
+            assert agent.stdout is not None
+            with agent, agent.stdout as lines:
                 for line in lines:
                     last = json.loads(line)
                     event(str(last.pop("event")), last)
-        code, said = process.returncode, log.read_text(encoding="utf-8", errors="replace").strip()
+        code, said = agent.returncode, log.read_text(encoding="utf-8", errors="replace").strip()
     if code != 0:
         message = last.get("message") or said[-2000:] or f"the agent ended with status {code} and said nothing"
         raise CommandError(f"{tenant.id}: training stopped: {message}", Exit.BAD_INPUT if code == 2 else Exit.FINDINGS)

@@ -12,6 +12,7 @@ from cdktn import App
 from modules.aws.profile import PROFILES, ProfileName
 from modules.aws.site import PlatformSite, Site
 from modules.policy.scope import TenantScope
+from stacks import releases
 from stacks.audit import AuditStack
 from stacks.compute import ComputeStack
 from stacks.errors import StackError
@@ -131,6 +132,8 @@ def _tenant_stacks(app: App, fleet: Fleet, tenant: Tenant, target: Target, wante
         region=tenant.region,
         audit_account_id=fleet.audit_account_id(local=target.local),
         management_account_id=fleet.management_account_id(local=target.local),
+        images=releases.accepted(fleet, tenant, target.state_dir if target.local else None),
+        canary=releases.on_trial(fleet, tenant),
     )
 
     def site(layer: Layer) -> Site:

@@ -18,13 +18,12 @@ def run(
 ) -> JobResult:
     """Runs one training job; see `trainer.agent.session.run_job`.
 
-    `backends` defaults to AWS with the credentials, region and AWS_ENDPOINT_URL of the environment, attesting as
-    BULKHEAD_ATTESTATION says; `event` is called with a name and JSON values for every step of the way.
-    Raises `TrainerError`.
+    `backends` defaults to those of the job's cloud: on AWS with the credentials, region and AWS_ENDPOINT_URL of the
+    environment, attesting as BULKHEAD_ATTESTATION says; on Google Cloud with this machine's attestation. `event` is
+    called with a name and JSON values for every step of the way. Raises `TrainerError`.
     """
     from trainer.agent.session import run_job  # noqa: PLC0415 - keeps `import trainer.agent` light
-    from trainer.attest.source import chosen  # noqa: PLC0415
-    from trainer.backends import aws_backends  # noqa: PLC0415
+    from trainer.backends import job_backends  # noqa: PLC0415
 
-    services = backends or aws_backends(job.tenant, job.ledger_url, attest=chosen(os.environ))
-    return run_job(job, services, event or (lambda _name, _values: None))
+    chosen = backends or job_backends(job, os.environ)
+    return run_job(job, chosen, event or (lambda _name, _values: None))

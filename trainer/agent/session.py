@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer import __name__ as package
-from trainer.agent.data import OpenedDataSet, open_data_set
+from trainer.agent.data import Opened, open_data_set
 from trainer.agent.process import Worker, connected_worker
 from trainer.agent.serve import Event, Served, Service
 from trainer.backends import Backends
@@ -57,7 +57,7 @@ class _Run:
     backends: Backends
     event: Event
     scratch: Path
-    data: tuple[OpenedDataSet, ...]
+    data: tuple[Opened, ...]
     vault: RunVault
     resume: StoredCheckpoint | None
     bundle: Path | None
@@ -125,7 +125,7 @@ class _Run:
 
 def _run(job: JobSpec, job_digest: str, backends: Backends, event: Event, scratch: Path, started: float) -> JobResult:
     bundle = _fetch_bundle(job, backends, scratch)
-    data: list[OpenedDataSet] = []
+    data: list[Opened] = []
     try:
         for use in job.data:
             opened = open_data_set(use, backends, job, scratch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class DataView(Frozen):
     columns: tuple[ColumnName, ...]
     groups: tuple[Group, ...]
     shards: tuple[ShardView, ...]
+    """Shards of groups; or, of an encrypted table, its files, which hold all columns."""
+    layout: Literal["shards", "table"] = "shards"
 
     def column(self, name: str) -> Column:
         """The schema of a declared column."""
