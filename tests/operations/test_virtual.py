@@ -14,9 +14,13 @@ import pytest
 from images.boot import Boot
 from operations.errors import CommandError
 from operations.virtual import demo, refusals
+from operations.virtual.builds import Build, write_fleet
 from operations.virtual.node import Node, Run, post
 from operations.virtual.refusals import Range, Refusal
+from tenancy.fleet import load
 from tests.images.test_verify import SAVED, VALUES
+
+ROOT = Path(__file__).parents[2]
 
 KMS = "key alias/bh/acme/data of tenant acme: KMS refused decrypt (AccessDeniedException) for {}: explicit deny"
 DENIED = {"from": "trainer", "event": "failed", "reason": "key-unavailable", "message": KMS}
@@ -207,3 +211,19 @@ def test_the_table_says_nobody_where_nothing_was_refused() -> None:
     assert "firmware" in first
     assert "nobody" in second
     assert "KMS" not in second
+
+
+@pytest.mark.parametrize("stage", ["active", "retired"])
+def test_the_tenants_machines_are_given_keys_for_this_build_alone(tmp_path: Path, stage: str) -> None:
+    build = Build(
+        tmp_path / "reference" / "v.json", tmp_path / "signing.pub", stage, "why" if stage == "retired" else ""
+    )
+    written = load(write_fleet(ROOT / "tenants", tmp_path / "fleet" / "tenants", (build,)))
+    ours = load(ROOT / "tenants")
+    assert [tenant.id for tenant in written.tenants] == [tenant.id for tenant in ours.tenants]
+    for tenant in written.tenants:
+        if tenant.cloud == "aws":
+            (release,) = written.platform.clouds["aws"].images[tenant.compute.image].releases
+            assert (written.directory / release.reference).resolve() == build.reference
+            assert (written.directory / release.signed_by).resolve() == build.signed_by
+            assert (release.stage, release.reason) == (stage, build.reason)
