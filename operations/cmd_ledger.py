@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 DEFAULT_DIRECTORY = Path(".bulkhead/local/ledger")
 DirectoryOption = Annotated[Path, typer.Option("--ledger", help="directory with one directory per tenant")]
 TenantOption = Annotated[str, typer.Option("--tenant", help="whose ledger")]
-KeyOption = Annotated[Path, typer.Option("--key", help="public key of the heads (PEM, EC P-256)")]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option("--key", help="public key of the heads (PEM, EC P-256); the local cloud's own unless given"),
+]
+HEAD_KEY = "head-key.pem"
 JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 
 
@@ -42,16 +46,16 @@ def list_entries(
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table("#", "time", "decision", "purpose", "requester", "image", "reasons")
+    table = Table("#", "time", "decision", "what", "requester", "image", "why", box=None, header_style="bold")
     for entry in entries:
         cells = (
             entry["sequence"],
-            entry["time"],
+            entry["time"][:19].replace("T", " "),
             entry["decision"],
-            entry["purpose"],
-            entry["requester"],
+            f"{entry['operation'].removeprefix('kms:')} {entry['purpose']}",
+            entry["requester"].rpartition("assumed-role/")[2],
             entry["reference_set"] or "",
-            "; ".join(entry["reasons"]),
+            entry["reasons"][0] if entry["reasons"] else "",
         )
         table.add_row(*(escape(str(cell)) for cell in cells))
     Console().print(table)
@@ -59,7 +63,7 @@ def list_entries(
 
 def verify(
     tenant: TenantOption,
-    key: KeyOption,
+    key: KeyOption = None,
     directory: DirectoryOption = DEFAULT_DIRECTORY,
     head: Annotated[Path | None, typer.Option("--head", help="a head kept from before (JSON)")] = None,
     as_json: JsonOption = False,
@@ -72,7 +76,8 @@ def verify(
     ledger = _read(directory, tenant)
     try:
         earlier = read_head(_bytes(head), str(head)) if head else None
-        checks = check(ledger, load_public_key(_bytes(key), str(key)), earlier)
+        held = key or directory / HEAD_KEY
+        checks = check(ledger, load_public_key(_bytes(held), str(held)), earlier)
     except AttestationError as error:
         raise CommandError(str(error)) from error
     holds = all(item.ok for item in checks)

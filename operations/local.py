@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from operations.errors import CommandError
@@ -25,6 +26,12 @@ class LocalCloud:
 
     status: dict[str, Any]
     token: str
+    folder: Path = Path(".bulkhead/local")
+
+    @property
+    def ledger(self) -> Path:
+        """Folder of the release ledgers."""
+        return self.folder / "ledger"
 
     @property
     def endpoint(self) -> str:
@@ -106,4 +113,4 @@ def running(ws: Workspace) -> LocalCloud:
     except (OSError, ValueError) as error:
         msg = "the local cloud is not running. Start it with `bulkhead local up`"
         raise CommandError(msg) from error
-    return LocalCloud(status, token)
+    return LocalCloud(status, token, folder)

@@ -15,7 +15,7 @@ import yaml
 
 from operations.errors import CommandError, Exit
 from operations.local import LocalCloud, session_from
-from operations.nodes import process
+from operations.nodes import process, refusals
 from operations.nodes.measurement import CHECKOUT
 from tenancy.fleet import Fleet
 from tenancy.tenant import DataSet, Tenant
@@ -136,6 +136,7 @@ def train(
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     document = json.dumps(job).encode()
     last: dict[str, Any] = {}
+    decided = refusals.size(cloud.ledger, tenant.id)
     with (
         process.started(cloud, fleet, tenant, document, root) as node,
         tempfile.TemporaryDirectory(prefix="bulkhead-job-") as folder,
@@ -159,7 +160,11 @@ def train(
         code, said = agent.returncode, log.read_text(encoding="utf-8", errors="replace").strip()
     if code != 0:
         message = last.get("message") or said[-2000:] or f"the agent ended with status {code} and said nothing"
-        raise CommandError(f"{tenant.id}: training stopped: {message}", Exit.BAD_INPUT if code == 2 else Exit.FINDINGS)
+        why = refusals.reasons_since(cloud.ledger, tenant.id, decided)
+        words = "".join(f"\n  {reason}" for reason in why if reason not in message)
+        raise CommandError(
+            f"{tenant.id}: training stopped: {message}{words}", Exit.BAD_INPUT if code == 2 else Exit.FINDINGS
+        )
     return last
 
 

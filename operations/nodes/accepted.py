@@ -12,6 +12,9 @@ from attestation.release.policy import AcceptedImage
 from operations.errors import CommandError
 from operations.nodes.measurement import BOUND, CHECKOUT, NAME, measure, reference_set
 from operations.nodes.process import ARGUMENTS
+from operations.workspace import Workspace
+from tenancy.fleet import Fleet
+from tenancy.tenant import Tenant
 
 FILE = "accepted-images.json"
 KEPT = 8
@@ -58,6 +61,29 @@ def read(states: Path) -> list[AcceptedImage]:
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         msg = f"{path}: not a list of accepted images ({error}). Remove it and deploy again"
         raise CommandError(msg) from error
+
+
+def leave_policies(ws: Workspace, fleet: Fleet, tenant: Tenant) -> None:
+    """Leaves the release policies that the tenant's key policies were compiled from with the local cloud.
+
+    They decide nothing there: they give the release ledger its words and its version, and are compared with what KMS
+    decides.
+    """
+    from modules.policy.release import RELEASED, release_policy  # noqa: PLC0415 - only a deployment needs them
+    from stacks.scopes import tenant_scope  # noqa: PLC0415
+
+    scope = tenant_scope(fleet, tenant, ws.state)
+    folder = ws.hidden / "local" / "release"
+    folder.mkdir(parents=True, exist_ok=True)
+    for purpose in RELEASED:
+        policy = release_policy(scope, purpose)
+        path = folder / f"{tenant.id}-{purpose}.json"
+        if policy is None:
+            path.unlink(missing_ok=True)
+            continue
+        new = path.with_suffix(".new")
+        new.write_text(policy.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        new.replace(path)
 
 
 def _same(left: ReferenceSet, right: ReferenceSet) -> bool:
