@@ -65,6 +65,14 @@ class WorkerProcess:
         return f"the worker {describe_exit(code)}"
 
 
+@dataclass(frozen=True)
+class WorkerNetwork:
+    """The one network that a worker of several has: an open namespace, and what torch has to know of it."""
+
+    namespace: int
+    environment: dict[str, str]
+
+
 def describe_exit(code: int) -> str:
     """An exit status in words; the sandbox's launcher reports a signal as 128 plus its number."""
     number = -code if code < 0 else code - 128
@@ -74,21 +82,24 @@ def describe_exit(code: int) -> str:
 
 
 @contextmanager
-def started_worker(theirs: socket.socket, job: JobSpec) -> Iterator[WorkerProcess]:
+def started_worker(
+    theirs: socket.socket, job: JobSpec, network: WorkerNetwork | None = None
+) -> Iterator[WorkerProcess]:
     """A worker with its end of the socket and nothing else: no environment, no other descriptors, no input or output.
 
-    It is killed at the end if it has not ended by itself.
+    With `network` it also has the tunnel to the job's other nodes. It is killed at the end if it has not ended by
+    itself.
     """
     descriptor = theirs.fileno()
     command = [sys.executable, "-m", "trainer.worker", str(descriptor)]
-    with _confined(command, job) as confined:
+    with _confined(command, job, network) as confined:
         process = subprocess.Popen(
             confined.command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env=worker_environment(),
-            pass_fds=(descriptor,),
+            env=worker_environment(network.environment if network else None),
+            pass_fds=(descriptor, *((network.namespace,) if network else ())),
             cwd="/",
         )
         theirs.close()
@@ -101,9 +112,10 @@ def started_worker(theirs: socket.socket, job: JobSpec) -> Iterator[WorkerProces
 
 
 @contextmanager
-def _confined(command: list[str], job: JobSpec) -> Iterator[Confined]:
+def _confined(command: list[str], job: JobSpec, network: WorkerNetwork | None) -> Iterator[Confined]:
     if job.sandbox == "none":
         yield Confined(command, {"kind": "none"})
         return
-    with confine(command, job.limits.memory_bytes, job.limits.processes, job.training.device) as confined:
+    namespace = network.namespace if network else None
+    with confine(command, job.limits.memory_bytes, job.limits.processes, job.training.device, namespace) as confined:
         yield confined
