@@ -43,7 +43,9 @@ class NodeNetwork:
 
 @contextmanager
 def node_network(count: int, services: Sequence[int] = ()) -> Iterator[NodeNetwork]:
-    """`count` machines at one switch, each reaching `services` (TCP ports of 127.0.0.1 outside) at 127.0.0.1. Needs root.
+    """`count` machines at one switch; each reaches `services`, TCP ports of 127.0.0.1 outside, at 127.0.0.1 inside.
+
+    Needs root.
 
     Raises `TrainerError(PEER)` or `TrainerError(SANDBOX)` with what the kernel refused.
     """
@@ -54,21 +56,22 @@ def node_network(count: int, services: Sequence[int] = ()) -> Iterator[NodeNetwo
         machines = []
         for index in range(count):
             space = stack.enter_context(new_namespace())
-            machines.append(_attach(switch, space, index))
+            address = str(NETWORK[index + 1])
+            attach(switch, space, f"port{index}", WIRE, f"{address}/{NETWORK.prefixlen}")
+            machines.append(Machine(space, address, f"port{index}"))
             for port in services:
                 stack.enter_context(forwarded(space, port))
         yield NodeNetwork(switch, tuple(machines))
 
 
-def _attach(switch: Namespace, space: Namespace, index: int) -> Machine:
-    port, address = f"port{index}", str(NETWORK[index + 1])
-    peer = ("peer", "name", WIRE, "netns", f"/proc/self/fd/{space.descriptor}")
+def attach(switch: Namespace, space: Namespace, port: str, interface: str, address: str) -> None:
+    """A cable from `interface` inside, with an address and prefix length, to `port` of the switch."""
+    peer = ("peer", "name", interface, "netns", f"/proc/self/fd/{space.descriptor}")
     words = switch.command("ip", "link", "add", port, "type", "veth", *peer)
     run(*words, descriptors=(switch.descriptor, space.descriptor))
     switch.run("ip", "link", "set", port, "master", "switch", "up")
-    space.run("ip", "address", "add", f"{address}/{NETWORK.prefixlen}", "dev", WIRE)
-    space.run("ip", "link", "set", WIRE, "up")
-    return Machine(space, address, port)
+    space.run("ip", "address", "add", address, "dev", interface)
+    space.run("ip", "link", "set", interface, "up")
 
 
 @contextmanager
@@ -88,7 +91,7 @@ def forwarded(space: Namespace, port: int) -> Iterator[None]:
 
 
 def _serve(listener: socket.socket, port: int, stop: int) -> None:
-    while stop not in select.select([listener, stop], [], [])[0]:
+    while stop not in select.select([listener.fileno(), stop], [], [])[0]:
         inside, _ = listener.accept()
         threading.Thread(target=_carry, args=(inside, port), daemon=True).start()
 
