@@ -16,7 +16,6 @@ from trainer.data.loader import Loader, evaluation_batches
 from trainer.data.order import SampleOrder
 from trainer.data.table import DataView, Table
 from trainer.errors import Reason, TrainerError
-from trainer.formats.sealing import seal_stream
 from trainer.protocol.channel import Channel
 from trainer.protocol.messages import Done, Failed, JobMessage, Progress
 from trainer.recipes.base import parse_settings
@@ -99,9 +98,7 @@ def export(client: AgentClient, trainer: Trainer, metrics: dict[str, float]) -> 
     text += b" " * (-len(text) % 8)
     head = len(text).to_bytes(8, "little") + text
     grant = client.begin_export()
-    with grant.file:
-        pieces: tuple[bytes | memoryview, ...] = (head, *map(tensor_bytes, weights.values()))
-        seal_stream(pieces, len(head) + at, grant.key, grant.binding, grant.file.write)
+    grant.seal((head, *map(tensor_bytes, weights.values())), len(head) + at)
     client.commit_export(trainer.step, len(head) + at, metrics)
 
 
