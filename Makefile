@@ -42,7 +42,7 @@ image-test: setup ## builds the measured image and boots it in QEMU, as root (te
 
 bench: setup ## speed and memory, as ratios to a peer in the same run
 	$(BIN)/python -m benchmarks.proof
-	$(BIN)/python -m benchmarks.trainer
+	$(BIN)/python -m benchmarks.trainer --write docs/benchmarks.md
 	$(BIN)/python -m benchmarks.scanners --markdown -
 
 fuzz: setup ## feeds the evidence parsers random input for a minute each; installs the fuzzer
