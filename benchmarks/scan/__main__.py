@@ -1,6 +1,7 @@
 """Scans of 350 resources beside public scanners, and fleets of 10 to 100 tenants.
 
-`python -m benchmarks.scan [--runs 5]` prints one JSON document. Cloud Custodian and Prowler are taken from PATH or from the virtual environments that
+`python -m benchmarks.scan [--runs 5]` prints one JSON document.
+Cloud Custodian and Prowler are taken from PATH or from the virtual environments that
 BULKHEAD_C7N and BULKHEAD_PROWLER name; what is not installed is not measured.
 """
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.scan.memory import peak_kib
 from compliance.facts.bundle import BundleWriter, open_bundle
 from compliance.facts.fact import Fact
 from compliance.facts.scope import TenantScope, scope_to_json
@@ -121,12 +121,12 @@ def _listed(fact: Fact) -> int:
 
 def judged(folder: Path) -> dict[str, Any]:
     """Judges a bundle: seconds, and the growth of this process's memory in MiB."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_kib()
     began = time.perf_counter()
     bundle = open_bundle(folder)
     judgement = judge(bundle)
     seconds = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    after = peak_kib()
     facts = int(bundle.manifest["facts"]["count"])
     return {
         "judge_s": round(seconds, 2),
