@@ -16,6 +16,8 @@ PROVIDER = "hashicorp/google"
 LOCALLY = "synthesised and checked; no Terraform applies it"
 """What a stack on Google Cloud is in the local profile, in words."""
 
+PROVED_LATER = "not for Google Cloud, which is proved from collected facts and not from the plan"
+
 
 def apart(stacks: Sequence[StackInfo]) -> tuple[list[StackInfo], list[StackInfo]]:
     """The stacks on AWS, and those on Google Cloud."""
@@ -38,7 +40,7 @@ def require_provider(place: deployment.Site, stacks: Sequence[StackInfo]) -> Non
             raise
         count = "1 stack" if len(google) == 1 else f"{len(google)} stacks"
         msg = (
-            f"{count} on Google Cloud passed every check and nothing was changed: deploying them needs Terraform's "
+            f"{count} on Google Cloud synthesised and checked, and nothing was changed: deploying needs Terraform's "
             f"provider {PROVIDER} from registry.terraform.io or a filesystem mirror, and neither has it. "
             "Make it available, or name only tenants on AWS with --tenants"
         )

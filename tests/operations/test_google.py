@@ -51,10 +51,10 @@ def test_stacks_are_told_apart_by_their_cloud() -> None:
 
 def test_a_missing_provider_is_said_in_one_sentence_and_is_indeterminate(monkeypatch: pytest.MonkeyPatch) -> None:
     with_answer(monkeypatch, MISSING)
-    with pytest.raises(CommandError, match="nothing was changed: deploying them needs Terraform's provider") as caught:
+    with pytest.raises(CommandError, match="nothing was changed: deploying needs Terraform's provider") as caught:
         google.require_provider(PLACE, [AWS, AUDIT, GCP])
     assert caught.value.code is Exit.INDETERMINATE
-    assert str(caught.value).startswith("2 stacks on Google Cloud passed every check")
+    assert str(caught.value).startswith("2 stacks on Google Cloud synthesised and checked")
     assert "--tenants" in str(caught.value)
 
 
