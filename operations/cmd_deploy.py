@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from operations import checkov, google, proving
+from operations import checkov, google, plan_rules, proving
 from operations import deploy as deployment
-from operations.errors import CommandError
+from operations.errors import CommandError, Exit
 from operations.fleets import AsJson, FleetFolder, TenantIds, open_fleet, selected
 from operations.steps import Steps
 from operations.workspace import workspace
@@ -61,25 +61,35 @@ def _checked(
     place: deployment.Site, fleet: Fleet, stacks: list[StackInfo], steps: Steps
 ) -> tuple[list[StackInfo], list[StackInfo]]:
     """Passes the stacks through every check; those that Terraform applies, and those that the profile only writes."""
+    on_aws, on_google = google.apart(stacks)
+    local = place.profile == "local"
     with steps.step("Check the configuration with checkov") as step:
         found = checkov.run(place.ws.synth / "stacks", checkov.read_exemptions())
         checkov.gate(found)
         step.done(f"{found.passed} checks passed, {len(found.excused)} excused with a reason")
+    later = [google.JUDGED_LATER] if on_google else []
+    with steps.step("Judge the configuration by the rules") as step:
+        said = [plan_rules.require_rules(fleet, on_aws, local=local)] if on_aws else []
+        step.done("; ".join([*said, *later]))
     with steps.step("Prove that no tenant can reach another") as step:
-        on_aws, on_google = google.apart(stacks)
-        said = [proving.require_proof(fleet, on_aws, local=place.profile == "local")] if on_aws else []
-        step.done("; ".join([*said, *([google.PROVED_LATER] if on_google else [])]))
-    if place.profile == "local":
-        return google.apart(stacks)
+        said = [proving.require_proof(fleet, on_aws, local=local)] if on_aws else []
+        step.done("; ".join([*said, *later]))
+    if local:
+        return on_aws, on_google
     google.require_provider(place, stacks)
     return stacks, []
 
 
-def _show(changes: Mapping[str, Changes | None], unapplied: Sequence[StackInfo], as_json: bool) -> None:
+def _show(
+    changes: Mapping[str, Changes | None],
+    as_json: bool,
+    rules: plan_rules.RuleCheck | None = None,
+    unapplied: Sequence[StackInfo] = (),
+) -> None:
     """The changes by stack, and the stacks on Google Cloud that the local profile only synthesises."""
     if as_json:
         stacks = {name: c and {"add": c.add, "change": c.change, "destroy": c.destroy} for name, c in changes.items()}
-        document: dict[str, object] = {"stacks": stacks}
+        document: dict[str, object] = {"stacks": stacks} | ({} if rules is None else {"rules": rules.to_json()})
         if unapplied:
             document["synthesised_only"] = {"stacks": [stack.name for stack in unapplied], "meaning": google.LOCALLY}
         typer.echo(json.dumps(document))
@@ -100,9 +110,9 @@ def plan(
     tenants: TenantIds = None,
     as_json: AsJson = False,
 ) -> None:
-    """Shows what `deploy` would change."""
-    steps = Steps(2)
-    place, fleet, stacks = _prepared(folder, profile, tenants, steps, more_on_google=2)
+    """Shows what `deploy` would change, and which rules that would break. Exit code 1 if it breaks one."""
+    steps = Steps(3)
+    place, fleet, stacks = _prepared(folder, profile, tenants, steps, more_on_google=3)
     applied: Sequence[StackInfo] = stacks
     unapplied: Sequence[StackInfo] = ()
     if any(stack.cloud == "gcp" for stack in stacks):
@@ -110,7 +120,17 @@ def plan(
         applied, unapplied = _checked(place, fleet, stacks, steps)
     with steps.step("Plan") as step:
         changes = deployment.plan(place, applied, lambda name, what: step.doing(f"{name}: {what}"))
-    _show(changes, unapplied, as_json)
+    judged = None
+    with steps.step("Judge the plans by the rules") as step:
+        if on_aws := google.apart(applied)[0]:
+            judged = plan_rules.of_plans(place, fleet, on_aws, changes)
+            step.done(judged.summary())
+    _show(changes, as_json, judged, unapplied)
+    if judged is None or not judged.failing:
+        return
+    if not as_json:
+        plan_rules.refuse(judged)
+    raise typer.Exit(Exit.FINDINGS)
 
 
 def deploy(
@@ -124,13 +144,13 @@ def deploy(
     if dry_run:
         plan(folder, profile, tenants, as_json)
         return
-    steps = Steps(4)
+    steps = Steps(5)
     place, fleet, stacks = _prepared(folder, profile, tenants, steps)
     applied, unapplied = _checked(place, fleet, stacks, steps)
     with steps.step("Deploy") as step:
         changes = deployment.deploy(place, fleet, applied, lambda name, what: step.doing(f"{name}: {what}"))
         step.done(", ".join(f"{name} {change}" for name, change in changes.items() if change.any) or "no changes")
-    _show(changes, unapplied, as_json)
+    _show(changes, as_json, None, unapplied)
 
 
 def destroy(
@@ -157,4 +177,4 @@ def destroy(
         changes = deployment.destroy(
             place, fleet, chosen, lambda name, what: step.doing(f"{name}: {what}"), dry_run=dry_run
         )
-    _show(changes, [], as_json)
+    _show(changes, as_json)
