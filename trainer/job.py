@@ -84,6 +84,18 @@ class Limits(Frozen):
     """Time without any message from the worker after which it is taken for dead."""
 
 
+class GooglePlace(Frozen):
+    """Where a tenant on Google Cloud has its keys, and by what its nodes become somebody there."""
+
+    key_ring: str = Field(pattern=r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+$")
+    provider: str = Field(
+        pattern=r"^projects/[0-9]+/locations/global/workloadIdentityPools/[a-z0-9-]+/providers/[a-z0-9-]+$"
+    )
+    """The workload identity pool provider that takes the machine's attestation token."""
+    service_account: str | None = Field(default=None, pattern=r"^[a-z0-9-]+@[a-z0-9.-]+\.iam\.gserviceaccount\.com$")
+    """Acts as this service account after the exchange; by default as the federated identity itself."""
+
+
 class JobSpec(Frozen):
     """One training job of one tenant."""
 
@@ -107,28 +119,39 @@ class JobSpec(Frozen):
     """KMS key aliases; default `alias/{platform}/{tenant}/data`, `…/checkpoint`, `…/export`."""
     ledger: str | None = None
     """`cloudwatch:<log group>` or `file:///<directory>`; default `cloudwatch:/{platform}/{tenant}/ledger`."""
+    google: GooglePlace | None = None
+    """Given, the job runs on Google Cloud: keys are `{key_ring}/cryptoKeys/{purpose}`, URLs are `gs://`, the ledger is
+    `gs://{platform}-{tenant}-ledger`."""
     sandbox: Literal["strict", "none"] = "strict"
     """`none` runs the worker as an ordinary process and is recorded in the ledger and in the model's provenance."""
 
     def key(self, purpose: Literal["data", "checkpoint", "export"]) -> str:
         """The KMS key for a purpose."""
         named = {"data": self.data_key, "checkpoint": self.checkpoint_key, "export": self.export_key}[purpose]
+        if self.google is not None:
+            return named or f"{self.google.key_ring}/cryptoKeys/{purpose}"
         return named or f"alias/{self.platform}/{self.tenant}/{purpose}"
 
     @property
     def checkpoints_url(self) -> str:
         """Where checkpoints go."""
-        return self.checkpoints or f"s3://{self.platform}-{self.tenant}-checkpoint"
+        return self.checkpoints or f"{self._scheme}://{self.platform}-{self.tenant}-checkpoint"
 
     @property
     def models_url(self) -> str:
         """Where models go."""
-        return self.models or f"s3://{self.platform}-{self.tenant}-model"
+        return self.models or f"{self._scheme}://{self.platform}-{self.tenant}-model"
 
     @property
     def ledger_url(self) -> str:
         """Where the tenant's ledger lies."""
+        if self.google is not None:
+            return self.ledger or f"gs://{self.platform}-{self.tenant}-ledger"
         return self.ledger or f"cloudwatch:/{self.platform}/{self.tenant}/ledger"
+
+    @property
+    def _scheme(self) -> str:
+        return "s3" if self.google is None else "gs"
 
 
 class JobResult(Frozen):
