@@ -1,5 +1,6 @@
-"""Machines as Compute Engine would start them from the deployed instance templates, and what each of them is given:
-an attestation launcher on a UNIX socket, and a metadata server.
+"""Machines as Compute Engine would start them from the deployed instance templates.
+
+Each is given an attestation launcher on a UNIX socket and a metadata server.
 
 A machine here is a process. Its launch is what the template says; an attack may start one otherwise, and its token says
 so. Google Cloud "Confidential Space: metadata variables"; Compute Engine "About VM metadata".
@@ -23,7 +24,7 @@ from localcloud.gcp.access import Caller, Origin
 from localcloud.gcp.computed import project_number
 from localcloud.gcp.desk import Desk
 from localcloud.gcp.errors import Code, GoogleError
-from localcloud.gcp.inventory import Asset
+from localcloud.gcp.inventory import Asset, Inventory
 from localcloud.gcp.issuer import Issuer, Launch
 from localcloud.gcp.tokens import Tokens
 from localcloud.message import Message
@@ -62,7 +63,7 @@ class Machines:
         """
         template = self._template(project)
         id_ = str(secrets.randbelow(9 * 10**18) + 10**18)
-        launch, origin = _launch(template, project, id_)
+        launch, origin = _launch(self._desk.inventory, template, project, id_)
         if unknown := set(otherwise) - set(Launch.__dataclass_fields__):
             raise GoogleError(Code.INVALID_ARGUMENT, f"a launch has no {', '.join(sorted(unknown))}")
         changed = {name: _frozen(value) for name, value in otherwise.items()}
@@ -125,7 +126,7 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _launch(template: Asset, project: str, id_: str) -> tuple[Launch, Origin]:
+def _launch(inventory: Inventory, template: Asset, project: str, id_: str) -> tuple[Launch, Origin]:
     properties = template.data["properties"]
     metadata = {item["key"]: item["value"] for item in properties["metadata"]["items"]}
     reference = str(metadata.get("tee-image-reference", ""))
@@ -150,7 +151,7 @@ def _launch(template: Asset, project: str, id_: str) -> tuple[Launch, Origin]:
         instance_name=f"{template.data['name']}-{id_[-4:]}",
         project_id=project,
         project_number=number,
-        zone=str(template.data.get("zone") or properties.get("zone") or metadata.get("bulkhead-zone") or ""),
+        zone=_zone(inventory, template),
         service_account=str(accounts[0]["email"]),
         image_digest=reference.rpartition("@")[2],
         image_reference=reference,
@@ -160,16 +161,29 @@ def _launch(template: Asset, project: str, id_: str) -> tuple[Launch, Origin]:
         env_override=environment,
         cmd_override=tuple(json.loads(command)) if command else (),
     )
-    return launch, Origin(f"projects/{number}", _network(interface, project))
+    return launch, Origin(f"projects/{number}", _network(inventory, interface))
 
 
-def _network(interface: Mapping[str, Any], project: str) -> str:
-    path = str(interface.get("network") or "").partition("compute/v1/")[2] or str(interface.get("network") or "")
-    if not path:
-        # A subnetwork names its network only by its own resource; perimeters hold the project as well.
-        return ""
-    name = path.rpartition("/")[2]
-    return f"//compute.googleapis.com/projects/{project}/global/networks/{name}"
+def _zone(inventory: Inventory, template: Asset) -> str:
+    """The zone of the instance group that starts machines from the template; empty without one."""
+    groups = inventory.of_type("compute.googleapis.com/InstanceGroupManager")
+    return next((str(group.data.get("zone", "")) for group in groups if group.parent == template.parent), "")
+
+
+def _network(inventory: Inventory, interface: Mapping[str, Any]) -> str:
+    """Full name of the network that an interface is in, by its network or its subnetwork."""
+    network = str(interface.get("network") or "")
+    if not network:
+        subnet = inventory.assets.get(_full(str(interface.get("subnetwork") or "")))
+        network = str(subnet.data.get("network") or "") if subnet else ""
+    name = _full(network)
+    if name not in inventory.assets:
+        raise GoogleError(Code.FAILED_PRECONDITION, f"{network or interface}: is not a network that is deployed here")
+    return name
+
+
+def _full(reference: str) -> str:
+    return f"//compute.googleapis.com/{reference.partition('compute/v1/')[2] or reference}"
 
 
 class _Launcher:
@@ -177,13 +191,13 @@ class _Launcher:
 
     def __init__(self, machine: Machine, issuer: Issuer) -> None:
         class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 - http.server's name
+            def do_GET(self) -> None:
                 if self.path != "/v1/token":
                     self._say(404, b"not found")
                     return
                 self._say(200, issuer.token(machine.launch, DEFAULT_AUDIENCE).encode())
 
-            def do_POST(self) -> None:  # noqa: N802
+            def do_POST(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 status, said = _custom(self.path, self.rfile.read(min(length, 1 << 16)), machine, issuer)
                 self._say(status, said)

@@ -1,7 +1,8 @@
 """Cloud Storage's JSON API v1: objects and buckets, as far as trainer, collectors and attacks call it.
 
-Buckets are those of the deployed configuration; nobody makes or changes one here. A bucket with a default key needs that
-key's permission for Cloud Storage's service agent, as in Google Cloud; bytes lie on this machine's disk as they come.
+Buckets are those of the deployed configuration; nobody makes or changes one here. A bucket with a default key needs
+that key's permission for Cloud Storage's service agent, as in Google Cloud; bytes lie on this machine's disk as they
+come.
 """
 
 from __future__ import annotations
@@ -131,8 +132,9 @@ class _Asker:
         above = f"//cloudresourcemanager.googleapis.com/projects/{number}"
         access = Access("storage.buckets.list", above, "google.storage.buckets.list", above)
         self._storage.desk.require(self._caller, self._origin, access)
-        found = [a.data for a in self._storage.desk.inventory.of_type(_BUCKET) if a.data["projectNumber"] == number]
-        return json_response({"kind": "storage#buckets", "items": sorted(found, key=lambda one: str(one["name"]))})
+        held = {a.name: a for a in self._storage.desk.inventory.of_type(_BUCKET)}
+        found = [held[name].data for name in sorted(held) if held[name].data["projectNumber"] == number]
+        return json_response({"kind": "storage#buckets", "items": found})
 
     def get_bucket(self, bucket: str) -> Response:
         self._require("storage.buckets.get", bucket)
