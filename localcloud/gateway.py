@@ -15,7 +15,7 @@ from localcloud import (
     caller_identity,
     chunked,
     classify,
-    issuing,
+    host,
     recipient,
     render,
     s3_operation,
@@ -74,7 +74,7 @@ class Gateway:
         self.log = log
         self.networks = networks
         self.changed = changed
-        self.issuer: issuing.Issuer | None = None
+        self.host: host.Host | None = None
         self.roots: Callable[[], Roots] = lambda: AWS_NITRO
         self.lock = threading.RLock()
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -82,8 +82,8 @@ class Gateway:
     def handle(self, message: Message) -> Response:
         """The response to `message`; a refusal has the shape of the protocol that the client speaks."""
         with self.lock:
-            if self.issuer is not None and message.raw_path == issuing.PATH:
-                response = self.issuer.answer(message, self.clock())
+            if self.host is not None and message.raw_path.startswith(host.PREFIX):
+                response = self.host.answer(message, self.clock())
                 self.changed(frozenset(), "sts")
                 return response
             service: Service | None = None

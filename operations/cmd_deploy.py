@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from operations import checkov, proving
+from operations import checkov, plan_rules, proving
 from operations import deploy as deployment
-from operations.errors import CommandError
+from operations.errors import CommandError, Exit
 from operations.fleets import AsJson, FleetFolder, TenantIds, open_fleet, selected
 from operations.steps import Steps
 from operations.workspace import workspace
@@ -52,10 +52,10 @@ def _prepared(
     return place, fleet, stacks
 
 
-def _show(changes: Mapping[str, Changes | None], as_json: bool) -> None:
+def _show(changes: Mapping[str, Changes | None], as_json: bool, rules: plan_rules.RuleCheck | None = None) -> None:
     if as_json:
         document = {name: c and {"add": c.add, "change": c.change, "destroy": c.destroy} for name, c in changes.items()}
-        typer.echo(json.dumps({"stacks": document}))
+        typer.echo(json.dumps({"stacks": document} | ({} if rules is None else {"rules": rules.to_json()})))
         return
     table = Table(box=None, header_style="bold")
     for heading in ("stack", "changes"):
@@ -71,12 +71,19 @@ def plan(
     tenants: TenantIds = None,
     as_json: AsJson = False,
 ) -> None:
-    """Shows what `deploy` would change."""
-    steps = Steps(2)
-    place, _fleet, stacks = _prepared(folder, profile, tenants, steps)
+    """Shows what `deploy` would change, and which rules that would break. Exit code 1 if it breaks one."""
+    steps = Steps(3)
+    place, fleet, stacks = _prepared(folder, profile, tenants, steps)
     with steps.step("Plan") as step:
         changes = deployment.plan(place, stacks, lambda name, what: step.doing(f"{name}: {what}"))
-    _show(changes, as_json)
+    with steps.step("Judge the plans by the rules") as step:
+        judged = plan_rules.of_plans(place, fleet, stacks, changes)
+        step.done(judged.summary())
+    _show(changes, as_json, judged)
+    if judged.failing and not as_json:
+        plan_rules.refuse(judged)
+    if judged.failing:
+        raise typer.Exit(Exit.FINDINGS)
 
 
 def deploy(
@@ -90,12 +97,14 @@ def deploy(
     if dry_run:
         plan(folder, profile, tenants, as_json)
         return
-    steps = Steps(4)
+    steps = Steps(5)
     place, fleet, stacks = _prepared(folder, profile, tenants, steps)
     with steps.step("Check the configuration with checkov") as step:
         found = checkov.run(place.ws.synth / "stacks", checkov.read_exemptions())
         checkov.gate(found)
         step.done(f"{found.passed} checks passed, {len(found.excused)} excused with a reason")
+    with steps.step("Judge the configuration by the rules") as step:
+        step.done(plan_rules.require_rules(fleet, stacks, local=place.profile == "local"))
     with steps.step("Prove that no tenant can reach another") as step:
         step.done(proving.require_proof(fleet, stacks, local=place.profile == "local"))
     with steps.step("Deploy") as step:

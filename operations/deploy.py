@@ -151,7 +151,7 @@ def plan(place: Site, stacks: Sequence[StackInfo], progress: Progress) -> dict[s
         tool.init()
         file = plan_file(place, by_name[name])
         changes = tool.plan(file)
-        file.with_suffix(".json").write_text(json.dumps(tool.show(file)), encoding="utf-8")
+        file.with_suffix(".json").write_text(json.dumps(tool.show(file), indent=1), encoding="utf-8")
         return changes
 
     return waves.run({stack.name: () for stack in stacks}, one)

@@ -69,7 +69,7 @@ class LocalCloud:
         headers = {"content-type": "application/json", "x-bulkhead-token": self.token}
         request = urllib.request.Request(f"{self.endpoint}/_bulkhead/sessions", body, headers)  # noqa: S310 - loopback
         try:
-            with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=120) as reply:  # noqa: S310
                 held = json.load(reply)
         except urllib.error.HTTPError as error:
             msg = f"{account}: no session for role {role}: {error.read().decode(errors='replace')[:400]}"

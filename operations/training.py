@@ -38,9 +38,12 @@ def data_set(tenant: Tenant, data_set_id: str) -> DataSet:
 
 
 def seal_document(
-    fleet: Fleet, tenant: Tenant, data_set_id: str, version: str, source: Mapping[str, Any]
+    fleet: Fleet, tenant: Tenant, data_set_id: str, version: str, source: Mapping[str, Any], **more: Any
 ) -> dict[str, Any]:
-    """What `trainer.seal` takes: class and retention as the tenant file says, so that no one seals for longer."""
+    """What `trainer.seal` takes: class and retention as the tenant file says, so that no one seals for longer.
+
+    `more` are further fields of the document: `format`, and `classes` of columns that are more sensitive than the rest.
+    """
     described = data_set(tenant, data_set_id)
     return {
         "platform": fleet.platform.name,
@@ -52,7 +55,7 @@ def seal_document(
         "default_class": described.sensitivity,
         "retention_days": described.retention_days,
         "purposes": [PURPOSE],
-    }
+    } | more
 
 
 def seal_spec(document: Mapping[str, Any]) -> SealSpec:

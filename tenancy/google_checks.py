@@ -94,6 +94,9 @@ def _not_google(cloud: Cloud, source: Source, here: Place) -> list[Problem]:
         message = "AWS has no confidential GPU, so no machine could ever start"
         way_out = "Leave it out, or say in words what takes its place"
         problems.append(source.problem((*here, "confidential_gpu"), "required", message, way_out))
+    if cloud.stable_image_waiver is not None:
+        place: Place = (*here, "stable_image_waiver")
+        problems.append(source.problem(place, "", "has an effect on gcp only", "Remove it"))
     for name, shape in cloud.shapes.items():
         given = {
             "zones": bool(shape.zones),
@@ -140,6 +143,7 @@ def tenant_problems(platform: Platform, tenant: Tenant, source: Source) -> list[
 def _google_fields(tenant: Tenant, source: Source) -> list[Problem]:
     places: dict[Place, object] = {(name,): getattr(tenant, name) for name in ONLY_ON_GCP}
     places[("compute", "max_run_hours")] = tenant.compute.max_run_hours
+    places[("perimeter",)] = "dry-run" if tenant.perimeter == "dry-run" else None
     return [
         source.problem(place, str(value), "has an effect on gcp only", "Remove it")
         for place, value in places.items()

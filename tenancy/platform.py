@@ -62,6 +62,10 @@ class Cloud(Spec):
         default=None,
         description="gcp: `required` (also when left out), or words that say why not. AWS has no confidential GPU.",
     )
+    stable_image_waiver: Annotated[str, Field(min_length=20, max_length=400)] | None = Field(
+        default=None,
+        description="gcp: words that say why a Confidential Space image without support attribute STABLE is accepted.",
+    )
 
     @property
     def demands_confidential_gpu(self) -> bool:

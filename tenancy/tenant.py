@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -23,6 +23,9 @@ def _tenant_range(value: str) -> str:
 
 
 Cidr = Annotated[str, Field(examples=["10.20.0.0/20"]), AfterValidator(_tenant_range)]
+
+
+PerimeterMode = Literal["dry-run", "enforced"]
 
 
 class Contacts(Spec):
@@ -139,6 +142,10 @@ class Tenant(Spec):
     )
     key_project_number: ProjectNumber | None = Field(
         default=None, description="gcp: likewise the number of the project that holds the keys, `<project>-keys`."
+    )
+    perimeter: PerimeterMode = Field(
+        default="enforced",
+        description="gcp: `dry-run` only reports what the perimeter would refuse; the tenant is not isolated yet.",
     )
     lifecycle: Lifecycle = Lifecycle()
     contacts: Contacts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from trainer.store.objects import ObjectStore, open_store
 if TYPE_CHECKING:
     import boto3
 
+    from trainer.attest.source import DocumentSource
     from trainer.google.endpoints import Endpoints
     from trainer.job import JobSpec
 
@@ -29,11 +30,13 @@ class Backends:
     open_store: Callable[[str], ObjectStore]
 
 
-def job_backends(job: JobSpec) -> Backends:
-    """The services of the job's cloud as this node: as the environment says on AWS, attested on GCP."""
+def job_backends(job: JobSpec, environment: Mapping[str, str]) -> Backends:
+    """The services of the job's cloud as this node: attested as `environment` says on AWS, always attested on GCP."""
     if job.google is None:
-        return aws_backends(job.tenant, job.ledger_url)
-    from trainer.google.credentials import attested_credentials, machine_credentials  # noqa: PLC0415 - only on Google Cloud
+        from trainer.attest.source import chosen as attestation  # noqa: PLC0415
+
+        return aws_backends(job.tenant, job.ledger_url, attest=attestation(environment))
+    from trainer.google.credentials import attested_credentials, machine_credentials  # noqa: PLC0415 - there only
     from trainer.google.endpoints import from_environment  # noqa: PLC0415
 
     endpoints = from_environment()
@@ -69,11 +72,16 @@ def gcp_backends(
 
 
 def aws_backends(
-    tenant: str, ledger: str, session: boto3.Session | None = None, endpoint: str | None = None
+    tenant: str,
+    ledger: str,
+    session: boto3.Session | None = None,
+    endpoint: str | None = None,
+    attest: DocumentSource | None = None,
 ) -> Backends:
     """The services of the AWS account whose credentials `session` (by default the environment) holds.
 
-    `ledger` is `cloudwatch:<log group>` or a `file://` directory. `endpoint` overrides AWS_ENDPOINT_URL.
+    `ledger` is `cloudwatch:<log group>` or a `file://` directory. `endpoint` overrides AWS_ENDPOINT_URL. With `attest`
+    keys are asked for as a machine that proves what it booted.
     """
     import boto3 as aws  # noqa: PLC0415 - a second of import that the worker must not pay
 
@@ -81,7 +89,7 @@ def aws_backends(
 
     chosen = session or aws.Session()
     return Backends(
-        keys=AwsKeyService(chosen, endpoint),
+        keys=AwsKeyService(chosen, endpoint, attest),
         log=_open_ledger(tenant, ledger, chosen, endpoint),
         open_store=lambda url: open_store(url, chosen, endpoint),
     )

@@ -64,7 +64,8 @@ def _refuser(decisions: Path, since: int) -> str:
     if not decisions.exists():
         return ""
     with decisions.open("rb") as log:
-        log.seek(since)
+        # The local cloud begins the file anew when it has grown large.
+        log.seek(since if since <= _size(decisions) else 0)
         lines = [json.loads(line) for line in log.read().splitlines() if line.strip()]
     denied = [line for line in lines if line.get("decision") == "denied"]
     return _words(denied[-1].get("decidedBy")) if denied else ""

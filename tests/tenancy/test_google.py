@@ -277,6 +277,14 @@ BROKEN = {
         "on gcp only",
         "Remove",
     ),
+    "a perimeter on AWS": (
+        "acme.yaml",
+        "id: acme",
+        "id: acme\nperimeter: dry-run",
+        "perimeter",
+        "on gcp only",
+        "Remove",
+    ),
     "a project on AWS": (
         "acme.yaml",
         "id: acme",

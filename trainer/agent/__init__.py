@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,11 @@ def run(
     """Runs one training job; see `trainer.agent.session.run_job`.
 
     `backends` defaults to those of the job's cloud: on AWS with the credentials, region and AWS_ENDPOINT_URL of the
-    environment, on Google Cloud with this machine's attestation. `event` is called with a name and JSON values for
-    every step of the way. Raises `TrainerError`.
+    environment, attesting as BULKHEAD_ATTESTATION says; on Google Cloud with this machine's attestation. `event` is
+    called with a name and JSON values for every step of the way. Raises `TrainerError`.
     """
     from trainer.agent.session import run_job  # noqa: PLC0415 - keeps `import trainer.agent` light
     from trainer.backends import job_backends  # noqa: PLC0415
 
-    chosen = backends or job_backends(job)
+    chosen = backends or job_backends(job, os.environ)
     return run_job(job, chosen, event or (lambda _name, _values: None))

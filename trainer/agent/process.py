@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -11,8 +12,9 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from trainer.agent.unit import SETTING, attached_worker
 from trainer.errors import Reason, TrainerError
 from trainer.job import JobSpec
 from trainer.sandbox.command import Confined, confine, worker_environment
@@ -22,13 +24,41 @@ _NO_SANDBOX = 125
 _LINES, _LINE = 20, 400
 
 
+class Worker(Protocol):
+    """A running worker, whoever started it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        ...
+
+    @property
+    def confinement(self) -> dict[str, Any]:
+        """What confines it, for the ledger and for provenance."""
+        ...
+
+    def finish(self) -> None:
+        """Waits for a worker that said it was done; one that lingers or ends badly is an error."""
+        ...
+
+    def stop(self) -> str:
+        """Ends the worker if it still runs; how it ended, in words."""
+        ...
+
+
 @dataclass
 class WorkerProcess:
     """A started worker and what confines it."""
 
     process: subprocess.Popen[bytes]
     confinement: dict[str, Any]
+    """What the agent built around it."""
     _words: deque[bytes] = field(default_factory=lambda: deque(maxlen=_LINES))
+
+    @property
+    def pid(self) -> int:
+        """The process that the agent started."""
+        return self.process.pid
 
     def listen(self) -> None:
         """Keeps the last lines that the process writes to standard error, in memory only, until it ends."""
@@ -71,6 +101,22 @@ def describe_exit(code: int) -> str:
     if number in {entry.value for entry in signal.Signals}:
         return f"was killed by {signal.Signals(number).name}"
     return "could not be confined" if code == _NO_SANDBOX else f"exited with status {code}"
+
+
+@contextmanager
+def connected_worker(job: JobSpec) -> Iterator[tuple[Worker, socket.socket]]:
+    """A confined worker and the agent's end of the socket to it.
+
+    The agent starts it, unless the machine does: see `trainer.agent.unit`.
+    """
+    setting = os.environ.get(SETTING)
+    if setting:
+        with attached_worker(setting, job) as attached:
+            yield attached
+        return
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with ours, started_worker(theirs, job) as worker:
+        yield worker, ours
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer import __name__ as package
-from trainer.agent.data import OpenedDataSet, open_data_set
-from trainer.agent.process import WorkerProcess, started_worker
+from trainer.agent.data import Opened, open_data_set
+from trainer.agent.process import Worker, connected_worker
 from trainer.agent.serve import Event, Served, Service
 from trainer.backends import Backends
 from trainer.checkpoint.manifest import step_prefix
@@ -57,12 +57,12 @@ class _Run:
     backends: Backends
     event: Event
     scratch: Path
-    data: tuple[OpenedDataSet, ...]
+    data: tuple[Opened, ...]
     vault: RunVault
     resume: StoredCheckpoint | None
     bundle: Path | None
 
-    def serve(self, worker: WorkerProcess, ours: socket.socket) -> Served:
+    def serve(self, worker: Worker, ours: socket.socket) -> Served:
         """Gives the worker its job and answers it to the end; a worker that misbehaves is killed."""
         job = self.job
         limits = job.limits
@@ -98,7 +98,7 @@ class _Run:
         with self.bundle.open("rb") as file:
             channel.send(message.model_dump(mode="json"), (file.fileno(),))
 
-    def _export(self, worker: WorkerProcess) -> ModelExport:
+    def _export(self, worker: Worker) -> ModelExport:
         job = self.job
         assert job.model is not None  # only called then
         provenance = Provenance(
@@ -125,7 +125,7 @@ class _Run:
 
 def _run(job: JobSpec, job_digest: str, backends: Backends, event: Event, scratch: Path, started: float) -> JobResult:
     bundle = _fetch_bundle(job, backends, scratch)
-    data: list[OpenedDataSet] = []
+    data: list[Opened] = []
     try:
         for use in job.data:
             opened = open_data_set(use, backends, job, scratch)
@@ -138,11 +138,10 @@ def _run(job: JobSpec, job_digest: str, backends: Backends, event: Event, scratc
             backends.log.append(run_stream(job.run), "checkpoint-open", details)
             event("resume", {"step": resume.body.step})
         parts = _Run(job, job_digest, backends, event, scratch, tuple(data), vault=vault, resume=resume, bundle=bundle)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with ours, started_worker(theirs, job) as worker:
+        with connected_worker(job) as (worker, ours):
             details = {"run": job.run, "sandbox": worker.confinement}
             backends.log.append(run_stream(job.run), "worker-start", details)
-            event("worker", {"pid": worker.process.pid, "sandbox": worker.confinement})
+            event("worker", {"pid": worker.pid, "sandbox": worker.confinement})
             served = parts.serve(worker, ours)
     finally:
         for opened in data:

@@ -54,7 +54,7 @@ def _become(spec: SandboxSpec, command: list[str], *, privileged: bool) -> None:
     try:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
         build_root(Path(spec.base), list(spec.readable), list(spec.devices), spec.memory_bytes // 4)
-        _limit(spec)
+        limit(spec.memory_bytes, spec.processes, address_space=spec.address_space)
         kernel.drop_bounding_set()
         if privileged:
             os.setgroups([])
@@ -75,17 +75,18 @@ def _become(spec: SandboxSpec, command: list[str], *, privileged: bool) -> None:
     os._exit(125)
 
 
-def _limit(spec: SandboxSpec) -> None:
+def limit(memory_bytes: int, processes: int, *, address_space: bool) -> None:
+    """Limits this process and all it starts; never raises a limit that is lower already."""
     limits = [
-        (resource.RLIMIT_DATA, spec.memory_bytes),
-        (resource.RLIMIT_NPROC, spec.processes),
+        (resource.RLIMIT_DATA, memory_bytes),
+        (resource.RLIMIT_NPROC, processes),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 1024),
         (resource.RLIMIT_MEMLOCK, 64 << 20),
         (resource.RLIMIT_MSGQUEUE, 0),
     ]
-    if spec.address_space:
-        limits.append((resource.RLIMIT_AS, spec.memory_bytes))
+    if address_space:
+        limits.append((resource.RLIMIT_AS, memory_bytes))
     for kind, value in limits:
         hard = resource.getrlimit(kind)[1]
         lower = value if hard == resource.RLIM_INFINITY else min(value, hard)

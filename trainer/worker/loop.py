@@ -61,7 +61,7 @@ class Trainer:
             self.optimiser.step()
             self.optimiser.zero_grad(set_to_none=True)
             self.step += 1
-            if self.step % settings.log_every == 0 or self.step == settings.steps:
+            if self.step % settings.log_every == 0 or self.step in {since + 1, settings.steps}:
                 pace = (self.step - since) * settings.batch_size / (time.monotonic() - started)
                 report(self.step, {"loss": loss, "gradient_norm": norm, "samples_per_second": pace})
             if self.step % settings.eval_every == 0 or self.step == settings.steps:

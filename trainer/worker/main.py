@@ -14,7 +14,7 @@ from trainer.checkpoint.state import load_state
 from trainer.checkpoint.writer import tensor_bytes
 from trainer.data.loader import Loader, evaluation_batches
 from trainer.data.order import SampleOrder
-from trainer.data.table import Table
+from trainer.data.table import DataView, Table
 from trainer.errors import Reason, TrainerError
 from trainer.formats.sealing import seal_stream
 from trainer.protocol.channel import Channel
@@ -48,7 +48,7 @@ def train(client: AgentClient, job: JobMessage, bundle: bytes | None) -> Done:
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     torch.use_deterministic_algorithms(mode=settings.device == "cpu")
-    tables = [Table(view, partial(client.open_shard, index)) for index, view in enumerate(job.data)]
+    tables = [open_table(client, index, view) for index, view in enumerate(job.data)]
     table = tables[0]
     kind = choose_recipe(job.recipe, bundle)
     recipe = kind(parse_settings(kind, job.recipe.settings), table)
@@ -71,6 +71,15 @@ def train(client: AgentClient, job: JobMessage, bundle: bytes | None) -> Done:
     if job.export:
         export(client, trainer, finite(metrics))
     return Done(step=trainer.step, metrics=finite(metrics))
+
+
+def open_table(client: AgentClient, index: int, view: DataView) -> Table:
+    """The data set with this index in the job, in the form in which it lies."""
+    if view.layout == "shards":
+        return Table(view, partial(client.open_shard, index))
+    from trainer.data.parquet_table import ParquetTable  # noqa: PLC0415 - only jobs on tables pay for pyarrow
+
+    return ParquetTable(view, partial(client.open_table_file, index))
 
 
 def export(client: AgentClient, trainer: Trainer, metrics: dict[str, float]) -> None:

@@ -88,11 +88,18 @@ def _names(member: Member, caller: Principal, directory: Directory, seen: frozen
         return _in_group(member.value, caller, directory, seen)
     if member.kind == "projectRole":
         held = directory.holders.get((member.selector, member.value))
-        return UNKNOWN if held is None else _any(held, caller, directory, seen)
+        if member.text in seen:
+            return FALSE
+        return UNKNOWN if held is None else _any(held, caller, directory, seen | {member.text})
     if caller.kind == "stranger":
         return _stranger(member, caller)
     if caller.kind == "anonymous":
         return FALSE
+    return _itself(member, caller)
+
+
+def _itself(member: Member, caller: Principal) -> Truth:
+    """A caller with an identity, and a member that neither group nor role stands behind."""
     if member.kind == "authenticated":
         return certain(caller.kind != "federated")
     if member.kind in ("user", "serviceAccount"):

@@ -306,7 +306,7 @@ def every_resource_is_tagged(stack: Stack) -> list[str]:
 
 
 def locks_on_both_units(stack: Stack) -> list[str]:
-    """Each lock is attached to the tenants' and the quarantine unit; the quarantine to its own only."""
+    """Each lock is attached to the tenants' and the quarantine unit; quarantine and audit lock to one target."""
     units: dict[str, set[str]] = {}
     for attachment in stack.all("aws_organizations_policy_attachment"):
         units.setdefault(attachment["policy_id"], set()).add(attachment["target_id"])
@@ -314,7 +314,7 @@ def locks_on_both_units(stack: Stack) -> list[str]:
     return [
         name
         for policy, name in names.items()
-        if len(units.get(policy, ())) != (1 if name.endswith("-quarantine") else 2)
+        if len(units.get(policy, ())) != (1 if name.endswith(("-quarantine", "-audit-lock")) else 2)
     ]
 
 

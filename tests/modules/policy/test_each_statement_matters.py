@@ -119,6 +119,12 @@ CASES: list[Case] = [
         question("iam:UpdateAssumeRolePolicy", f"arn:aws:iam::{ACME}:role/{DEPLOYER_ROLE}", ADMIN),
     ),
     (
+        "DenyVolumesFromSnapshots",
+        LOCK,
+        under_scp(""),
+        question("ec2:CreateVolume", "arn:aws:ec2:us-east-1::snapshot/snap-1", ADMIN),
+    ),
+    (
         "DenyRolesWithoutBoundary",
         LOCK,
         under_scp(""),
@@ -158,6 +164,32 @@ CASES: list[Case] = [
     ("DenyOpeningResources", RAILS, under_scp(""), question("s3:PutBucketPolicy", DATA, ADMIN)),
     ("DenyBlindingTheAudit", RAILS, under_scp(""), question("ec2:DeleteFlowLogs", "*", ADMIN)),
     ("DenyLiftingAccountBlocks", RAILS, under_scp(""), question("s3:PutAccountPublicAccessBlock", "*", ADMIN)),
+    (
+        "DenyLeaving",
+        organisation.audit_policy(),
+        under_scp(""),
+        question("organizations:LeaveOrganization", "*", role("administrator", AUDIT), AUDIT),
+    ),
+    (
+        "DenyLongLivedIdentities",
+        organisation.audit_policy(),
+        under_scp(""),
+        question("iam:CreateUser", f"arn:aws:iam::{AUDIT}:user/x", role("administrator", AUDIT), AUDIT),
+    ),
+    (
+        "DenyTouchingTheDeployer",
+        organisation.audit_policy(),
+        under_scp(""),
+        question(
+            "iam:PutRolePolicy", f"arn:aws:iam::{AUDIT}:role/{DEPLOYER_ROLE}", role("administrator", AUDIT), AUDIT
+        ),
+    ),
+    (
+        "DenyThinningTheEvidence",
+        organisation.audit_policy(),
+        under_scp(""),
+        question("s3:PutBucketObjectLockConfiguration", "arn:aws:s3:::bh-audit", role("administrator", AUDIT), AUDIT),
+    ),
     (
         "DenyAllButTheDeployer",
         organisation.quarantine_policy("bh"),
