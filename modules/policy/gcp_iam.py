@@ -16,6 +16,7 @@ ENCRYPTER = "roles/cloudkms.cryptoKeyEncrypter"
 DECRYPTER = "roles/cloudkms.cryptoKeyDecrypter"
 BOTH_WAYS = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 READ_OBJECTS = "roles/storage.objectViewer"
+APPEND_OBJECTS = "roles/storage.objectCreator"
 CHANGE_OBJECTS = "roles/storage.objectUser"
 IMPERSONATE = "roles/iam.serviceAccountTokenCreator"
 ATTACH = "roles/iam.serviceAccountUser"
@@ -64,6 +65,12 @@ def bucket_policy(scope: GcpScope, purpose: BucketPurpose) -> Document:
         "model": [(CHANGE_OBJECTS, [trainer]), (READ_OBJECTS, [owner])],
     }
     return policy(grants[purpose])
+
+
+def ledger_policy(scope: GcpScope) -> Document:
+    """The policy of the ledger's bucket: whoever uses a key appends and reads, and nobody replaces or removes."""
+    writers = [service_account(scope.account("trainer")), service_account(scope.account("data-owner"))]
+    return policy([(APPEND_OBJECTS, writers), (READ_OBJECTS, writers)])
 
 
 def account_policy(scope: GcpScope, role: RoleName) -> Document:
