@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from operations import gcp_local, gcp_training
 from operations.errors import CommandError, Exit
 from operations.local import LocalCloud, session_from
+from operations.workspace import workspace
 from tenancy.fleet import Fleet
 from tenancy.tenant import DataSet, Tenant
 
@@ -55,7 +57,11 @@ def seal_document(
         "default_class": described.sensitivity,
         "retention_days": described.retention_days,
         "purposes": [PURPOSE],
-    } | more
+    } | _on_google(fleet, tenant) | more
+
+
+def _on_google(fleet: Fleet, tenant: Tenant) -> dict[str, str]:
+    return gcp_training.seal_fields(fleet, tenant) if tenant.cloud == "gcp" else {}
 
 
 def seal_spec(document: Mapping[str, Any]) -> SealSpec:
@@ -84,6 +90,8 @@ def is_sealed(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, spec: SealSpec) -
 
 def _data_owner(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, spec: SealSpec) -> Backends:
     """The tenant's services as its data owner, signed in, sees them from the tenant's own network."""
+    if tenant.cloud == "gcp":
+        return gcp_training.data_owner(gcp_local.running(workspace()), fleet, tenant, spec.ledger_url)
     from trainer.backends import aws_backends  # noqa: PLC0415
 
     network = cloud.network(tenant.id)
@@ -128,8 +136,12 @@ def train(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, job: Mapping[str, Any
 
     Returns the job's result as plain values. Raises `CommandError` with the agent's own words.
     """
-    role = fleet.names(tenant).role("trainer")
-    credentials = cloud.session(tenant.id, role, "instance", cloud.network(tenant.id))
+    if tenant.cloud == "gcp":
+        job = gcp_training.job_on_google(fleet, tenant, job, local=True)
+        credentials = gcp_training.node_environment(gcp_local.running(workspace()), fleet, tenant)
+    else:
+        role = fleet.names(tenant).role("trainer")
+        credentials = cloud.session(tenant.id, role, "instance", cloud.network(tenant.id))
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     last: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="bulkhead-job-") as folder:
