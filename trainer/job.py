@@ -121,7 +121,7 @@ class GooglePlace(Frozen):
     )
     """The workload identity pool provider that takes the machine's attestation token."""
     service_account: str | None = Field(default=None, pattern=r"^[a-z0-9-]+@[a-z0-9.-]+\.iam\.gserviceaccount\.com$")
-    """Acts as this service account after the exchange; by default as the federated identity itself."""
+    """Uses keys as this service account after the exchange; by default as the federated identity itself."""
 
 
 class JobSpec(Frozen):
