@@ -50,17 +50,21 @@ def seal_document(
     `more` are further fields of the document: `format`, and `classes` of columns that are more sensitive than the rest.
     """
     described = data_set(tenant, data_set_id)
-    return {
-        "platform": fleet.platform.name,
-        "tenant": tenant.id,
-        "data_set": data_set_id,
-        "version": version,
-        "source": dict(source),
-        "url": f"s3://{fleet.names(tenant).bucket('data')}",
-        "default_class": described.sensitivity,
-        "retention_days": described.retention_days,
-        "purposes": [PURPOSE],
-    } | _on_google(fleet, tenant) | more
+    return (
+        {
+            "platform": fleet.platform.name,
+            "tenant": tenant.id,
+            "data_set": data_set_id,
+            "version": version,
+            "source": dict(source),
+            "url": f"s3://{fleet.names(tenant).bucket('data')}",
+            "default_class": described.sensitivity,
+            "retention_days": described.retention_days,
+            "purposes": [PURPOSE],
+        }
+        | _on_google(fleet, tenant)
+        | more
+    )
 
 
 def _on_google(fleet: Fleet, tenant: Tenant) -> dict[str, str]:
