@@ -42,8 +42,9 @@ image-test: setup ## builds the measured image and boots it in QEMU, as root (te
 
 bench: setup ## speed and memory, as ratios to a peer in the same run
 	$(BIN)/python -m benchmarks.proof
-	$(BIN)/python -m benchmarks.trainer
+	$(BIN)/python -m benchmarks.trainer --write docs/benchmarks.md
 	$(BIN)/python -m benchmarks.scanners --markdown -
+	$(BIN)/python -m benchmarks.scan
 
 fuzz: setup ## feeds the evidence parsers random input for a minute each; installs the fuzzer
 	$(BIN)/python -m pip install -q atheris==3.0.0

@@ -27,10 +27,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document on s
 
 def register(app: typer.Typer) -> None:
     """Adds the group to the command."""
-    group = typer.Typer(help="The release ledger: list, verify, prove.", no_args_is_help=True)
+    group = typer.Typer(help="The release ledger: list, verify, prove, heads.", no_args_is_help=True)
     group.command("list")(list_entries)
     group.command("verify")(verify)
     group.command("prove")(prove)
+    group.command("heads")(heads)
     app.add_typer(group, name="ledger")
 
 
@@ -120,6 +121,28 @@ def prove(
     except AttestationError as error:
         raise CommandError(str(error)) from error
     sys.stdout.write(json.dumps(proof, indent=2) + "\n")
+
+
+def heads(
+    out: Annotated[Path, typer.Option(help="folder that gets TENANT.json each")],
+    directory: DirectoryOption = DEFAULT_DIRECTORY,
+    as_json: JsonOption = False,
+) -> None:
+    """Writes each tenant's last signed head, to keep elsewhere or to put into an evidence pack (`--ledgers`)."""
+    from attestation.ledger.store import tenants  # noqa: PLC0415 - heavy libraries load when asked for
+
+    found = tenants(directory)
+    if not found:
+        raise CommandError(f"{directory}: no ledger here")
+    out.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for tenant in found:
+        ledger = _read(directory, tenant)
+        if ledger.heads:
+            path = out / f"{tenant}.json"
+            path.write_text(json.dumps(ledger.heads[-1].model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
+            written[tenant] = str(path)
+    typer.echo(json.dumps(written) if as_json else "\n".join(written.values()))
 
 
 def _read(directory: Path, tenant: str) -> Ledger:

@@ -96,9 +96,9 @@ def deploy(place: Site, fleet: Fleet, stacks: Sequence[StackInfo], progress: Pro
         if changes.any:
             progress(name, f"applying {changes}")
             apply(tool, file, progress)
-        if by_name[name].layer == "vault":
+        if by_name[name].layer == "vault" and by_name[name].cloud == "aws":
             tenant = fleet.tenant(str(by_name[name].tenant))
-            if place.profile == "local" and tenant.cloud == "aws":
+            if place.profile == "local":
                 accepted.leave_policies(place.ws, fleet, tenant)
             progress(name, "removing the account's default network")
             _remove_default_networks(place, fleet, str(by_name[name].tenant))
@@ -166,7 +166,7 @@ def plan(place: Site, stacks: Sequence[StackInfo], progress: Progress) -> dict[s
 def _refuse_to_lose_data(place: Site, fleet: Fleet, stacks: Sequence[StackInfo]) -> None:
     full: list[str] = []
     for stack in stacks:
-        if stack.layer == "vault" and stack.tenant is not None:
+        if stack.layer == "vault" and stack.tenant is not None and stack.cloud == "aws":
             tenant = fleet.tenant(stack.tenant)
             account = fleet.account_id(tenant, local=place.profile == "local")
             full += contents.held_in(place.environment, fleet.names(tenant), account, tenant.region)

@@ -142,6 +142,11 @@ class GcpNames:
         return f"{self.prefix}-{purpose}"
 
     @property
+    def ledger_bucket(self) -> str:
+        """The bucket of the training ledger: one object per record."""
+        return f"{self.prefix}-ledger"
+
+    @property
     def key_ring(self) -> str:
         """The key ring, in the key project and the tenant's region; its keys are called by their purposes."""
         return self.prefix

@@ -138,9 +138,7 @@ def _deny_beside_release(target: AwsTarget) -> list[Statement]:
             _statement("DenyRewrappingUnderOtherKeys", "Deny", REWRAPPING, **elsewhere, **_direct(target)),
         ]
     return [
-        _statement(
-            "DenyUseThatCannotBeAttested", "Deny", plain if target.sealers else UNATTESTABLE, **_direct(target)
-        ),
+        _statement("DenyUseThatCannotBeAttested", "Deny", plain if target.sealers else UNATTESTABLE, **_direct(target)),
         *rewrapping,
         _statement("DenyGrants", "Deny", ["kms:CreateGrant", "kms:ReplicateKey"]),
         _statement(

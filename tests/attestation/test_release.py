@@ -171,9 +171,7 @@ def test_keys_are_wrapped_anew_by_sealers_and_under_the_same_key_only():
 
 def test_openers_open_without_a_document_and_make_nothing():
     release = policy([image(1)], purpose="export")
-    release = release.model_copy(
-        update={"aws": release.aws.model_copy(update={"sealers": (), "openers": (OWNER,)})}
-    )
+    release = release.model_copy(update={"aws": release.aws.model_copy(update={"sealers": (), "openers": (OWNER,)})})
     document = aws.key_policy(release)
     owner = Machine(1, requester=OWNER, attested=False)
     assert aws_allows(document, owner, "kms:Decrypt")
