@@ -114,7 +114,7 @@ def boot(
         control = Path(short) / "control"
         started = time.monotonic()
         process = subprocess.Popen(
-            qemu(machine, variables, chip, control, console),
+            tpm.tethered(qemu(machine, variables, chip, control, console)),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

@@ -30,6 +30,15 @@ def program(name: str) -> str:
     return found
 
 
+def tethered(command: list[str]) -> list[str]:
+    """The command, killed when the process that starts it ends in whatever way: no machine outlives its owner.
+
+    Raises:
+        ImageError: setpriv (util-linux) is not installed.
+    """
+    return [program("setpriv"), "--pdeathsig", "KILL", *command]
+
+
 def run(command: list[str], environment: dict[str, str] | None = None) -> None:
     """Runs one tool.
 
@@ -87,7 +96,7 @@ def running(state: Path, *, tcti: bool = False) -> Iterator[Path]:
         if tcti:
             command += ["--server", f"type=unixio,path={data}"]
         command += ["--flags", "not-need-init" if tcti else "startup-clear"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(tethered(command), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         socket = data if tcti else control
         try:
             deadline = time.monotonic() + START_PATIENCE
