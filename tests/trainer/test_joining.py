@@ -517,6 +517,7 @@ def test_mistakes_are_refused_before_anything_starts(local: Backends, monkeypatc
         ({"nodes": 4, "training": TrainingSettings(slices=2)}, "4 nodes cannot share 2 slices"),
         ({"nodes": 2, "training": TrainingSettings(accumulation=64)}, "cannot be cut"),
         ({"nodes": 2, "sandbox": "none"}, "sandbox 'strict'"),
+        ({"nodes": 2, "training": TrainingSettings(background_checkpoints=True)}, "background_checkpoints"),
     ],
 )
 def test_jobs_that_cannot_be_shared_are_refused(changes: dict[str, Any], words: str) -> None:

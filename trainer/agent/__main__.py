@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from trainer.agent import run
 from trainer.agent.metrics import JobMetrics
 from trainer.errors import Reason, TrainerError
 from trainer.job import JobSpec
-from trainer.nodes.place import NodePlace
+from trainer.nodes.place import place_from
 
 
 def main(arguments: list[str]) -> int:
@@ -42,7 +43,7 @@ def main(arguments: list[str]) -> int:
             if metrics:
                 metrics.observe(name, values)
 
-        place = None if chosen.node is None else NodePlace(chosen.node, chosen.address)
+        place = None if chosen.node is None else place_from(job, chosen.node, chosen.address, os.environ)
         result = run(job, event=event, place=place)
     except TrainerError as error:
         _emit("failed", {"reason": error.reason.value, "message": str(error)})
