@@ -57,6 +57,8 @@ class TrainingSettings(Frozen):
     precision: Literal["float32", "bfloat16"] = "float32"
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
     compile: bool = False
+    pin_memory: bool = False
+    """Copy batches to a GPU from pinned memory; to be measured in each mode, see docs/confidential-gpu.md."""
     threads: int = Field(default=1, ge=1, le=256)
     seed: int = Field(default=0, ge=0, lt=1 << 53)
     eval_fraction: float = Field(default=0.2, ge=0, lt=1)
@@ -119,7 +121,7 @@ class GooglePlace(Frozen):
     )
     """The workload identity pool provider that takes the machine's attestation token."""
     service_account: str | None = Field(default=None, pattern=r"^[a-z0-9-]+@[a-z0-9.-]+\.iam\.gserviceaccount\.com$")
-    """Acts as this service account after the exchange; by default as the federated identity itself."""
+    """Uses keys as this service account after the exchange; by default as the federated identity itself."""
 
 
 class JobSpec(Frozen):

@@ -8,6 +8,7 @@ from cdktn_provider_google.compute_firewall_policy_rule import ComputeFirewallPo
 from cdktn_provider_google.folder import Folder
 from cdktn_provider_google.folder_iam_audit_config import FolderIamAuditConfig
 from cdktn_provider_google.organization_iam_custom_role import OrganizationIamCustomRole
+from cdktn_provider_google.project_iam_audit_config import ProjectIamAuditConfig
 from constructs import Construct
 
 from modules.gcp.made import made
@@ -137,14 +138,22 @@ class Organisation(Construct):
 
     def add_audit_project(self) -> None:
         """The audit project: beside the folders, because no policy of the tenants is meant for it."""
-        OwnProject(
+        audit = OwnProject(
             self,
-            "project-audit",
+            "audit-project",
             self._site,
             project_id=self._site.audit_project,
             folder_id=None,
             services=AUDIT_SERVICES,
             labels=self._site.labels(),
+        )
+        made(
+            ProjectIamAuditConfig,
+            self,
+            "audit-audit",
+            project=audit.project.project_id,
+            service="allServices",
+            audit_log_config=[{"log_type": kind} for kind in LOGGED],
         )
 
     def _folder(self, name: str, shown: str) -> Folder:

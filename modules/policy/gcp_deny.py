@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from modules.policy.gcp_scope import EVERYONE, Document, GcpScope, denied_account, denied_group
 
+ACCOUNT_KEYS = ("iam.googleapis.com/serviceAccountKeys.create",)
 IMPERSONATION = (
-    "iam.googleapis.com/serviceAccountKeys.create",
     "iam.googleapis.com/serviceAccounts.getAccessToken",
     "iam.googleapis.com/serviceAccounts.getOpenIdToken",
     "iam.googleapis.com/serviceAccounts.implicitDelegation",
@@ -64,6 +64,7 @@ RELEASE = (
 def project_denials(scope: GcpScope) -> dict[str, Document]:
     """The deny rules of the tenant's project, by the name of their policy."""
     return {
+        "account-keys": deny_account_keys(),
         "impersonation": deny_impersonation(scope),
         "objects": deny_objects_to_others(scope),
         "opening": deny_opening(scope),
@@ -86,8 +87,13 @@ def _rule(description: str, permissions: Sequence[str], exceptions: Sequence[str
     }
 
 
+def deny_account_keys() -> Document:
+    """Stops everyone, the deployer included, from making a key for a service account: a password in a file."""
+    return _rule("Nobody makes a key for a service account of the tenant", ACCOUNT_KEYS, [])
+
+
 def deny_impersonation(scope: GcpScope) -> Document:
-    """Stops anyone from acting as a service account, or making a key for one, but data owners and the scan."""
+    """Stops anyone from acting as a service account but data owners and the scan, and allow policies say as which."""
     return _rule(
         "Nobody acts as a service account of the tenant but its data owners and the scan, each as its own",
         IMPERSONATION,
@@ -143,7 +149,7 @@ def quarantine_denials() -> dict[str, Document]:
     return {
         "quarantine": _rule(
             "A tenant in quarantine opens nothing, moves nothing and starts nothing; its evidence stays",
-            [*KEY_USE, *OBJECTS, *IMPERSONATION, *starting, *destroying],
+            [*KEY_USE, *OBJECTS, *IMPERSONATION, *ACCOUNT_KEYS, *starting, *destroying],
             [],
         )
     }

@@ -112,9 +112,7 @@ def describe_exit(code: int) -> str:
 
 
 @contextmanager
-def connected_worker(
-    job: JobSpec, network: WorkerNetwork | None = None
-) -> Iterator[tuple[Worker, socket.socket]]:
+def connected_worker(job: JobSpec, network: WorkerNetwork | None = None) -> Iterator[tuple[Worker, socket.socket]]:
     """A confined worker and the agent's end of the socket to it.
 
     The agent starts it, unless the machine does: see `trainer.agent.unit`.

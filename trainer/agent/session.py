@@ -45,6 +45,10 @@ def run_job(job: JobSpec, backends: Backends, event: Event, place: NodePlace | N
     try:
         with tempfile.TemporaryDirectory(prefix="bulkhead-agent-") as scratch:
             result = _run(job, job_digest, backends, event, Path(scratch), started, place)
+    except OSError as error:
+        # A full disk, most of all: ciphertext is fetched and written below the scratch directory.
+        backends.log.append(stream, "job-failed", {"run": job.run, "reason": Reason.STORE.value})
+        raise TrainerError(Reason.STORE, f"the agent's scratch space or socket failed: {error}") from error
     except TrainerError as error:
         if error.reason != Reason.LEDGER:
             # Only the reason: a message may repeat what a worker said, and the ledger outlives the data.

@@ -17,6 +17,7 @@ from trainer.data.loader import Batch, Loader
 from trainer.job import TrainingSettings
 from trainer.recipes.base import Recipe, Tensors
 from trainer.worker.ranks import Ranks, whole
+from trainer.worker.transfer import Transfer
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Trainer:
         rest = [weight for weight in self.model.parameters() if weight.ndim < 2]
         groups = [{"params": decay, "weight_decay": self.settings.weight_decay}, {"params": rest, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=self.settings.learning_rate)
+        self._transfer = Transfer(self.settings.device, pin=self.settings.pin_memory)
 
     def train(
         self,
@@ -62,7 +64,7 @@ class Trainer:
                 for number, part in enumerate(parts, 1):
                     with ranks.held(self.parallel, more=number < len(parts)):
                         with self._precision():
-                            mean, _ = self.recipe.loss(model, self._move(part))
+                            mean, _ = self.recipe.loss(model, self._transfer(part))
                         (mean / scale).backward()  # type: ignore[no-untyped-call]
                     losses[turn] += float(mean.detach()) / settings.accumulation
                 ranks.add(self.model, last=turn + 1 == ranks.turns)
@@ -76,7 +78,7 @@ class Trainer:
             if self.step % settings.eval_every == 0 or self.step == settings.steps:
                 self.metrics = self.evaluate(model, evaluation())
                 report(self.step, {f"eval_{name}": value for name, value in self.metrics.items()})
-            if self.step % settings.checkpoint_every == 0 or self.step == settings.steps:
+            if self.step % settings.checkpoint_every == 0 or self.step == settings.steps or self._out_of_patience():
                 save()
         return self.metrics
 
@@ -87,7 +89,7 @@ class Trainer:
         sums: dict[str, float] = {}
         samples = 0
         for batch in batches:
-            tensors = self._move(self.recipe.tensors(batch))
+            tensors = self._transfer(self.recipe.tensors(batch))
             with self._precision():
                 loss, more = self.recipe.loss(model, tensors)
             count = len(tensors[0])
@@ -145,9 +147,6 @@ class Trainer:
         if self.settings.precision == "float32":
             return nullcontext()
         return torch.autocast(self.settings.device.partition(":")[0], dtype=torch.bfloat16)
-
-    def _move(self, tensors: Tensors) -> Tensors:
-        return tuple(tensor.to(self.settings.device) for tensor in tensors)
 
     def _out_of_patience(self) -> bool:
         return self.settings.patience is not None and self.stale >= self.settings.patience

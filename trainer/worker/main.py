@@ -16,7 +16,6 @@ from trainer.data.loader import Loader, evaluation_batches
 from trainer.data.order import SampleOrder
 from trainer.data.table import DataView, Table
 from trainer.errors import Reason, TrainerError
-from trainer.formats.sealing import seal_stream
 from trainer.protocol.channel import Channel
 from trainer.protocol.messages import Done, Failed, JobMessage, Progress
 from trainer.recipes.base import parse_settings
@@ -107,9 +106,7 @@ def export(client: AgentClient, weights: dict[str, torch.Tensor], step: int, met
     text += b" " * (-len(text) % 8)
     head = len(text).to_bytes(8, "little") + text
     grant = client.begin_export()
-    with grant.file:
-        pieces: tuple[bytes | memoryview, ...] = (head, *map(tensor_bytes, weights.values()))
-        seal_stream(pieces, len(head) + at, grant.key, grant.binding, grant.file.write)
+    grant.seal((head, *map(tensor_bytes, weights.values())), len(head) + at)
     client.commit_export(step, len(head) + at, metrics)
 
 
