@@ -26,8 +26,10 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m trainer.agent", description="Runs one training job.")
     parser.add_argument("--job", type=Path, required=True, help="the job document (JSON, see trainer/job.py)")
     parser.add_argument("--metrics", type=Path, help="keep Prometheus metrics in this file (textfile collector)")
-    parser.add_argument("--node", type=int, help="which node of the job this is, from 0; for jobs with several nodes")
-    parser.add_argument("--address", help="where the job's other nodes reach this one; node 0 needs it")
+    # From the environment too: where the command line is measured, nothing in it may vary from node to node.
+    node, address = os.environ.get("BULKHEAD_NODE"), os.environ.get("BULKHEAD_NODE_ADDRESS")
+    parser.add_argument("--node", type=int, default=node, help="which node of the job this is, from 0 (BULKHEAD_NODE)")
+    parser.add_argument("--address", default=address, help="where other nodes reach it (BULKHEAD_NODE_ADDRESS)")
     chosen = parser.parse_args(arguments)
     path: Path = chosen.job
     try:

@@ -52,6 +52,21 @@ def check_place(job: JobSpec, place: NodePlace | None) -> None:
         raise TrainerError(Reason.BAD_JOB, "node 0 leads and has to say where the others reach it (--address)")
     if place.address is not None:
         _check_address(place.address)
+    check_machine(job)
+    if job.nodes.attested and place.attestation is None:
+        raise TrainerError(
+            Reason.BAD_JOB,
+            "nodes.attested: this node has no source of attestation documents (BULKHEAD_ATTESTATION); "
+            "run it on a machine that has one, or leave nodes.attested out",
+        )
+    if job.nodes.fabric == "provider":
+        demand_encryption(place.fabric, f"node {place.rank}")
+
+
+def check_machine(job: JobSpec) -> None:
+    """Raises `TrainerError(SANDBOX)` where this machine cannot be a node of a job with several."""
+    if job.nodes is None:
+        return
     if os.environ.get(SETTING):
         raise TrainerError(
             Reason.SANDBOX,
@@ -64,14 +79,6 @@ def check_place(job: JobSpec, place: NodePlace | None) -> None:
     missing = [program for program in needed if shutil.which(program) is None]
     if missing:
         raise TrainerError(Reason.SANDBOX, f"several nodes: {', '.join(missing)} not found (iproute2, wireguard-tools)")
-    if job.nodes.attested and place.attestation is None:
-        raise TrainerError(
-            Reason.BAD_JOB,
-            "nodes.attested: this node has no source of attestation documents (BULKHEAD_ATTESTATION); "
-            "run it on a machine that has one, or leave nodes.attested out",
-        )
-    if job.nodes.fabric == "provider":
-        demand_encryption(place.fabric, f"node {place.rank}")
 
 
 def _check_address(address: str) -> None:
