@@ -90,10 +90,11 @@ def _check(tenant: Tenant, job: Mapping[str, Any]) -> None:
     if tenant.cloud == "gcp":
         raise CommandError(f"{tenant.id}: several nodes on this machine are for tenants on AWS; set nodes to 1")
     checked = JobSpec.model_validate(job)
-    if checked.nodes is not None and checked.nodes.fabric == "provider":
+    assert checked.nodes is not None  # training.train() calls only then
+    if checked.nodes.fabric == "provider":
         raise CommandError(f"{tenant.id}: nodes.fabric provider: this machine is no provider; set it to wireguard")
     try:
-        check_machine(checked)
+        check_machine(checked.nodes)
     except TrainerError as error:
         raise CommandError(str(error)) from error
 

@@ -353,7 +353,9 @@ def test_a_leader_that_waits_in_vain_names_who_is_missing() -> None:
 
 
 def entries(*identities: Identity) -> list[NodeEntry]:
-    return [NodeEntry(certificate=encode(i.der), address="10.0.0.1", port=1, document=None) for i in identities]
+    return [
+        NodeEntry(certificate=encode(i.der), address="10.0.0.1", port=1, mtu=1500, document=None) for i in identities
+    ]
 
 
 def test_members_judge_the_roster_themselves() -> None:

@@ -15,7 +15,7 @@ from attestation.errors import AttestationError
 from trainer.agent.unit import SETTING
 from trainer.attest.source import chosen
 from trainer.errors import Reason, TrainerError
-from trainer.job import JobSpec
+from trainer.job import JobSpec, Nodes
 from trainer.nodes.attested import Attestation
 from trainer.nodes.fabric import FabricFacts, demand_encryption, machine_facts
 
@@ -52,7 +52,7 @@ def check_place(job: JobSpec, place: NodePlace | None) -> None:
         raise TrainerError(Reason.BAD_JOB, "node 0 leads and has to say where the others reach it (--address)")
     if place.address is not None:
         _check_address(place.address)
-    check_machine(job)
+    check_machine(job.nodes)
     if job.nodes.attested and place.attestation is None:
         raise TrainerError(
             Reason.BAD_JOB,
@@ -63,10 +63,8 @@ def check_place(job: JobSpec, place: NodePlace | None) -> None:
         demand_encryption(place.fabric, f"node {place.rank}")
 
 
-def check_machine(job: JobSpec) -> None:
+def check_machine(nodes: Nodes) -> None:
     """Raises `TrainerError(SANDBOX)` where this machine cannot be a node of a job with several."""
-    if job.nodes is None:
-        return
     if os.environ.get(SETTING):
         raise TrainerError(
             Reason.SANDBOX,
@@ -75,7 +73,7 @@ def check_machine(job: JobSpec) -> None:
         )
     if os.geteuid() != 0:
         raise TrainerError(Reason.SANDBOX, "several nodes: the agent needs root to make the worker's network")
-    needed = ("ip", "nsenter", "setpriv") + (("wg",) if job.nodes.fabric == "wireguard" else ())
+    needed = ("ip", "nsenter", "setpriv") + (("wg",) if nodes.fabric == "wireguard" else ())
     missing = [program for program in needed if shutil.which(program) is None]
     if missing:
         raise TrainerError(Reason.SANDBOX, f"several nodes: {', '.join(missing)} not found (iproute2, wireguard-tools)")
