@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from operations.errors import CommandError, Exit
 from operations.local import LocalCloud
 from operations.node_network import Machine, node_network
-from operations.nodes import process
+from operations.nodes import process, refusals
 from tenancy.fleet import Fleet
 from tenancy.tenant import Tenant
 
@@ -67,6 +67,7 @@ def train_on_nodes(
     Raises `CommandError`: bad input before anything is started, or every node's own words.
     """
     _check(tenant, job)
+    decided = refusals.size(cloud.ledger, tenant.id)
     for again in range(restarts, -1, -1):
         agents = _once(cloud, fleet, tenant, job, event, root)
         failed = [agent for agent in agents if agent.process.returncode != 0]
@@ -78,7 +79,9 @@ def train_on_nodes(
     bad = any(agent.process.returncode == 2 for agent in failed)
     # What a node says of itself comes before what others say of its loss.
     failed.sort(key=lambda agent: agent.last.get("reason") == "peer")
-    words = "\n  ".join(agent.words() for agent in failed)
+    reasons = [agent.words() for agent in failed]
+    reasons += refusals.reasons_since(cloud.ledger, tenant.id, decided)
+    words = "\n  ".join(dict.fromkeys(reasons))
     raise CommandError(f"{tenant.id}: training stopped:\n  {words}", Exit.BAD_INPUT if bad else Exit.FINDINGS)
 
 
