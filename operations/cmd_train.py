@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from operations import training
+from operations.errors import CommandError
 from operations.fleets import AsJson, FleetFolder, open_fleet, selected
 from operations.local import running
 from operations.steps import Step, Steps
@@ -16,8 +18,9 @@ from operations.workspace import workspace
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the commands."""
     app.command("train")(train)
+    app.command("bundle")(bundle)
 
 
 def train(
@@ -42,6 +45,32 @@ def train(
         typer.echo(json.dumps(result))
     else:
         typer.echo(f"checkpoint {result['checkpoint']}\nmodel      {result['model']}")
+
+
+def bundle(
+    tenant_id: Annotated[str, typer.Argument(metavar="TENANT")],
+    code: Annotated[Path, typer.Argument(metavar="FOLDER", help="With recipe.py, and settings.json if there is one.")],
+    folder: FleetFolder = Path("tenants"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Pack and measure, upload nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Packs a recipe of your own, uploads it, and prints what the job has to say about it (docs/training.md)."""
+    from trainer.errors import TrainerError  # noqa: PLC0415 - imports torch
+    from trainer.recipes.bundle import pack  # noqa: PLC0415
+
+    fleet = open_fleet(folder)
+    (tenant,) = selected(fleet, tenant_id)
+    try:
+        packed = pack(code)
+    except (OSError, TrainerError) as error:
+        raise CommandError(str(error)) from error
+    digest = hashlib.sha256(packed).hexdigest()
+    where = None if dry_run else training.upload_bundle(running(workspace()), fleet, tenant, packed)
+    recipe = {"name": "bundle", "bundle": where, "bundle_digest": digest}
+    if as_json:
+        typer.echo(json.dumps({"recipe": recipe, "bytes": len(packed)}))
+    else:
+        typer.echo("recipe:\n" + "".join(f"  {key}: {value}\n" for key, value in recipe.items() if value), nl=False)
 
 
 def show(step: Step, name: str, values: dict[str, Any]) -> None:

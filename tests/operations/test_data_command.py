@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from operations.cmd_data import classes
 from operations.errors import CommandError
 from operations.fleets import open_fleet, selected
 from operations.training import data_set
+from trainer.recipes.bundle import pack
 
 TENANTS = Path(__file__).parents[2] / "tenants"
 SEAL = ["data", "seal", "acme", "biopsies", "--kind", "bundled", "--name", "breast-cancer", "--dry-run"]
@@ -44,3 +46,13 @@ def test_a_class_that_may_not_be_kept_as_long_is_refused() -> None:
     longer = described.model_copy(update={"retention_days": longest + 1})
     with pytest.raises(CommandError, match=f"at most {longest} days"):
         classes(fleet, longer, ["target=restricted"])
+
+
+def test_a_bundle_is_packed_and_measured(tmp_path: Path) -> None:
+    run = CliRunner().invoke(build(), ["bundle", "acme", str(tmp_path), "--dry-run", "--json"])
+    assert run.exit_code != 0, "a folder without recipe.py is no bundle"
+    (tmp_path / "recipe.py").write_text("pass\n")
+    run = CliRunner().invoke(build(), ["bundle", "acme", str(tmp_path), "--dry-run", "--json"])
+    assert run.exit_code == 0, run.output
+    recipe = json.loads(run.stdout)["recipe"]
+    assert recipe["bundle_digest"] == hashlib.sha256(pack(tmp_path)).hexdigest()
