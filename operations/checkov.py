@@ -1,4 +1,4 @@
-"""checkov on the synthesised configuration, with every exception justified in one file."""
+"""checkov on the synthesised configuration, with every exception, to its checks and to our rules, in one file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -20,17 +20,26 @@ EXCEPTIONS = Path("checkov-exceptions.yaml")
 
 
 class Exemption(BaseModel):
-    """One line of the exceptions file."""
+    """One line of the exceptions file: a check of checkov's or a rule of ours, and the resources it is excused for.
+
+    With `profile` the line holds for that profile only.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    check: str = Field(pattern=r"^CKV2?_[A-Z]+_[0-9]+$")
+    check: str = Field(pattern=r"^(CKV2?_[A-Z]+_[0-9]+|[a-z]+\.[a-z0-9-]+)$")
     resource: str
     reason: str = Field(min_length=20)
+    profile: Literal["local", "cloud"] | None = None
 
     def covers(self, failure: Failure) -> bool:
         """Whether the failure is the one that this line is about."""
         return self.check == failure.check and fnmatchcase(failure.resource, self.resource)
+
+    @property
+    def of_checkov(self) -> bool:
+        """Whether the line is about a check of checkov's."""
+        return self.check.startswith("CKV")
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ def run(folder: Path, exemptions: list[Exemption]) -> Scan:
     if unread or not passed + len(failures):
         msg = f"checkov read nothing in {folder} or could not parse {unread} files, so it proves nothing"
         raise CommandError(msg, Exit.INDETERMINATE)
-    return judge(passed, failures, exemptions)
+    return judge(passed, failures, [line for line in exemptions if line.of_checkov])
 
 
 def _types(folder: Path) -> dict[tuple[str, str], str]:

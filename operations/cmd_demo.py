@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 
-from operations import checkov, proving, training
+from operations import checkov, plan_rules, proving, training
 from operations import deploy as deployment
 from operations.attacks import run as attacks
 from operations.attacks.attempts import ATTEMPTS
@@ -52,10 +52,11 @@ def demo(folder: FleetFolder = Path("tenants")) -> None:
         place = deployment.site(ws, "local")
         stacks = deployment.synthesise(place, fleet, fleet.tenants)
         step.done(f"{len(fleet.tenants)} tenants, {len(stacks)} stacks")
-    with steps.step("Check the configuration with checkov") as step:
+    with steps.step("Check the configuration: checkov, the rules") as step:
         found = checkov.run(ws.synth / "stacks", checkov.read_exemptions())
         checkov.gate(found)
-        step.done(f"{found.passed} checks passed, {len(found.excused)} excused with a reason")
+        rules = plan_rules.require_rules(fleet, stacks, local=True)
+        step.done(f"{found.passed} checks passed, {len(found.excused)} excused with a reason; rules: {rules}")
     with steps.step("Prove that no tenant can reach another") as step:
         step.done(proving.require_proof(fleet, stacks, local=True))
     with steps.step("Deploy with Terraform") as step:
@@ -63,7 +64,7 @@ def demo(folder: FleetFolder = Path("tenants")) -> None:
         added = sum(change.add for change in changes.values())
         step.done(f"{added} resources made" if any(change.any for change in changes.values()) else "no changes")
     with steps.step("Seal the data sets") as step:
-        step.done(_seal(running(ws), fleet, step))
+        step.done(seal_all(running(ws), fleet, step))
     with steps.step("Train") as step:
         step.done(_train(running(ws), fleet, step))
     with steps.step(f"Attack {VICTIM} as {ATTACKER}") as step:
@@ -99,7 +100,8 @@ def _bulkhead(*arguments: str, accept: tuple[int, ...] = (0,)) -> str:
     return done.stdout
 
 
-def _seal(cloud: LocalCloud, fleet: Fleet, step: Step) -> str:
+def seal_all(cloud: LocalCloud, fleet: Fleet, step: Step) -> str:
+    """Seals every tenant's data set, unless it is sealed already; what came of it, in words."""
     said = []
     for (tenant_id, data_set), name in SOURCES.items():
         tenant = fleet.tenant(tenant_id)
@@ -127,7 +129,7 @@ def _train(cloud: LocalCloud, fleet: Fleet, step: Step) -> str:
 def _attack(ws: Workspace, cloud: LocalCloud, fleet: Fleet, step: Step) -> list[Outcome]:
     decisions = ws.hidden / "local" / "decisions.jsonl"
     with set_up(cloud, fleet, fleet.tenant(ATTACKER), fleet.tenant(VICTIM)) as stage:
-        outcomes = attacks.run(stage, ATTEMPTS, decisions, lambda attempt: step.doing(attempt.title))
+        outcomes = attacks.run(stage, ATTEMPTS, decisions, cloud.ledger, lambda attempt: step.doing(attempt.title))
     (ws.out / "attacks.json").write_text(json.dumps(attacks.as_json(outcomes), indent=1), encoding="utf-8")
     return outcomes
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +13,13 @@ import typer
 from operations import proving
 from operations.errors import CommandError, Exit
 from operations.fleets import AsJson, FleetFolder, TenantIds, open_fleet
+from operations.plans import synthesised
 from tenancy.errors import SpecError
 
 if TYPE_CHECKING:
     from compliance.prove.result import Proofs
-    from tenancy.fleet import Fleet
 
 OUT = Path("out/proof")
-_NOWHERE = "http://127.0.0.1:1"
-"""Endpoint of stacks that are never deployed."""
 _SHOWN = 12
 _MARKS = {
     "proved": ("✓", "green"),
@@ -97,25 +94,8 @@ def _of_plans(plans: Path | None, folder: Path, wanted: list[str] | None) -> Pro
 
     fleet = open_fleet(folder)
     if plans is None:
-        plans = _synthesised(fleet)
+        plans = synthesised(fleet, OUT / "cdk")
     return proving.prove_plans(plans, scope_of(fleet, local=True), wanted)
-
-
-def _synthesised(fleet: Fleet) -> Path:
-    """The stacks of the whole fleet, written for this proof only; no cloud needs to run."""
-    os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE", "enabled")
-    from modules.aws.errors import ConstructError  # noqa: PLC0415 - starts Node
-    from stacks.app import synthesise  # noqa: PLC0415
-    from stacks.errors import StackError  # noqa: PLC0415
-
-    sys.stderr.write("synthesising the stacks\n")
-    folder = OUT / "cdk"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        synthesise(fleet, "local", None, folder, _NOWHERE)
-    except (StackError, ConstructError, SpecError) as error:
-        raise CommandError(str(error)) from error
-    return folder / "stacks"
 
 
 def _write(proofs: Proofs, out: Path) -> None:

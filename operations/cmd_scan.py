@@ -1,4 +1,4 @@
-"""`bulkhead scan`: collect the deployed state, judge it, write the report."""
+"""`bulkhead scan`: collect the deployed state, judge it, write the report; or judge what is about to be deployed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from operations import scan_plans
 from operations.errors import CommandError, Exit
 from operations.fleets import AsJson, FleetFolder, TenantIds, open_fleet
+from operations.scan_plans import Form
 from operations.scanning import AUDITOR, prepare
 from tenancy.errors import SpecError
 
@@ -43,12 +45,29 @@ def scan(
         Path | None, typer.Option(help="Folder of Terraform state to reconcile with [default: .bulkhead/state].")
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Continue this interrupted bundle.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="Judge the plans (<stack>.json) or stacks (<stack>/cdk.tf.json) in this folder.")
+    ] = None,
+    synth: Annotated[
+        bool, typer.Option("--synth", help="Synthesise the stacks and judge them; no cloud runs.")
+    ] = False,
+    profile: Annotated[
+        str,
+        typer.Option(envvar="BULKHEAD_PROFILE", help="With --plan: whose accounts and exceptions, `local` or `cloud`."),
+    ] = "local",
+    form: Annotated[Form, typer.Option("--format", help="What goes to stdout; `sarif` for CI.")] = Form.TEXT,
     as_json: AsJson = False,
 ) -> None:
     """Collects the deployed state, judges it by the rules and writes a report.
 
-    Exit code: 1 if a rule fails, 3 if none does and something could not be read, 0 if all is well.
+    With --plan or --synth, what is about to be deployed is judged instead, by the rules that it can answer and by
+    checkov. Exit code: 1 if a rule fails, 3 if none does and something could not be read, 0 if all is well.
     """
+    form = Form.JSON if as_json else form
+    if plan is not None or synth:
+        if bundle is not None or resume is not None or (plan is not None and synth):
+            raise CommandError("--plan, --synth, --from and --resume exclude each other")
+        raise typer.Exit(scan_plans.run(plan, folder, tenants, profile, form, out))
     from compliance.collect.access import AccessError  # noqa: PLC0415 -- quick start
     from compliance.facts.bundle import open_bundle  # noqa: PLC0415
     from compliance.facts.errors import BundleError  # noqa: PLC0415
@@ -68,8 +87,10 @@ def scan(
         raise CommandError(str(error), Exit.INDETERMINATE) from error
     if out is not None:
         _write(out, opened, judgement, matrix)
-    if as_json:
+    if form is Form.JSON:
         typer.echo(json.dumps(judgement.to_json(), ensure_ascii=False, sort_keys=True))
+    elif form is Form.SARIF:
+        _sarif(opened, judgement, matrix)
     else:
         _show(judgement)
     raise typer.Exit(_code(judgement, matrix))
@@ -139,6 +160,13 @@ def _write(out: Path, bundle: Bundle, judgement: Judgement, proofs: ProofMatrix 
     page = out / "index.html"
     page.write_text(render(report_of(bundle, judgement, proofs)), encoding="utf-8")
     sys.stderr.write(f"results: {out / 'results.json'}\nreport: {page}\n")
+
+
+def _sarif(bundle: Bundle, judgement: Judgement, proofs: ProofMatrix | None) -> None:
+    from compliance.report.model import report_of  # noqa: PLC0415 -- quick start
+    from compliance.report.sarif import render  # noqa: PLC0415
+
+    typer.echo(render(report_of(bundle, judgement, proofs)), nl=False)
 
 
 def _show(judgement: Judgement) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from operations.errors import CommandError, Exit
+from operations.plans import read_plans
 
 if TYPE_CHECKING:
     from compliance.facts.scope import Scope
@@ -46,16 +46,7 @@ def prove_plans(folder: Path, scope: Scope, tenants: Iterable[str] | None = None
     from compliance.estate.from_terraform import estate_of_plans  # noqa: PLC0415
     from compliance.prove.engine import prove  # noqa: PLC0415
 
-    files = {path.parent.name: path for path in folder.glob("*/cdk.tf.json")}
-    files |= {path.stem: path for path in folder.glob("*.json")}
-    if not files:
-        raise CommandError(f"{folder}: no <stack>.json and no <stack>/cdk.tf.json here; run `bulkhead plan` first")
-    documents: dict[str, Any] = {}
-    for stack, path in files.items():
-        try:
-            documents[stack] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise CommandError(f"{path}: cannot be read: {error}") from error
+    documents, _ = read_plans(folder)
     try:
         return prove(estate_of_plans(documents, scope), tenants)
     except ComplianceError as error:

@@ -26,12 +26,21 @@ def estate_of_plans(documents: Mapping[str, Any], scope: Scope) -> Estate:
     Raises:
         ComplianceError: a document is neither.
     """
+    return _estate(resources_of_stacks(documents, scope), scope)
+
+
+def resources_of_stacks(documents: Mapping[str, Any], scope: Scope) -> list[Planned]:
+    """Every planned resource of plans or synthesised stacks, by stack name.
+
+    Raises:
+        ComplianceError: a document is neither.
+    """
     planned: list[Planned] = []
     for stack, document in sorted(documents.items()):
         tenant = next((t for t in scope.tenants if stack.startswith(f"{t.id}-")), None)
         account = tenant.account if tenant is not None else scope.management_account
         planned += resources_of(document, stack, account, tenant.region if tenant is not None else scope.home_region)
-    return _estate(planned, scope)
+    return planned
 
 
 def _estate(planned: Iterable[Planned], scope: Scope) -> Estate:

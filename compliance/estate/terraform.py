@@ -14,6 +14,8 @@ from typing import Any, Final
 from compliance.errors import ComplianceError
 
 _REFERENCE: Final = re.compile(r"\$\{([a-z0-9_]+\.[A-Za-z0-9_-]+)\.([a-z0-9_]+)[^}]*\}")
+LATER: Final = "${known only after apply}"
+"""What stands for a value inside a block that nothing is known of yet."""
 _ROLE: Final = re.compile(r"arn:[a-z-]+:iam::(\d{12}):role/")
 
 
@@ -63,10 +65,12 @@ def resources_of(document: Any, stack: str, account: str, region: str) -> list[P
 
 def _of_plan(document: Mapping[str, Any], stack: str, account: str, region: str) -> Iterator[Planned]:
     configuration = document.get("configuration") or {}
-    provider = (configuration.get("provider_config") or {}).get("aws", {}).get("expressions") or {}
-    account = _account_of({key: _constant(value) for key, value in provider.items()}) or account
-    region = _constant(provider.get("region")) or region
+    providers = configuration.get("provider_config") or {}
+    places = {key: _place_of(_constants(held), account, region) for key, held in providers.items()}
+    default = places.get("aws", (account, region))
     expressions = dict(_expressions(configuration.get("root_module") or {}, ""))
+    keys = dict(_provider_keys(configuration.get("root_module") or {}, ""))
+    later = {entry.get("address"): entry.get("change") or {} for entry in document.get("resource_changes") or ()}
     for module in _modules((document.get("planned_values") or {}).get("root_module") or {}):
         for resource in module.get("resources") or ():
             if resource.get("mode") != "managed":
@@ -82,7 +86,37 @@ def _of_plan(document: Mapping[str, Any], stack: str, account: str, region: str)
                         values[name] = made_up(stack, referred)
                     elif "references" in (expression if isinstance(expression, dict) else {}):
                         unknown.add(name)
-            yield Planned(stack, account, region, address, resource["type"], values, frozenset(unknown))
+            values = _inside(values, later.get(address, {}).get("after_unknown"), expressions.get(base, {}), stack)
+            where = places.get(keys.get(base, "aws"), default)
+            yield Planned(stack, *where, address, resource["type"], values, frozenset(unknown))
+
+
+def _inside(value: Any, later: Any, expression: Any, stack: str) -> Any:
+    """The value with what blocks inside it will know only later: names of what it refers to, or `LATER`."""
+    if isinstance(value, dict) and isinstance(later, dict):
+        known = expression if isinstance(expression, dict) else {}
+        found = {
+            name: _inside(value.get(name), deeper, known.get(name), stack)
+            for name, deeper in later.items()
+            if isinstance(deeper, (dict, list)) and value.get(name) is not None
+        }
+        return value | found
+    if isinstance(value, list) and isinstance(later, list) and len(value) == len(later):
+        blocks = expression if isinstance(expression, list) and len(expression) == len(value) else [None] * len(value)
+        return [_block(*parts, stack) for parts in zip(value, later, blocks, strict=True)]
+    return value
+
+
+def _block(value: Any, later: Any, expression: Any, stack: str) -> Any:
+    if not isinstance(value, dict) or not isinstance(later, dict):
+        return LATER if later is True else value
+    known = expression if isinstance(expression, dict) else {}
+    settled = _inside(value, later, expression, stack)
+    for name, deeper in later.items():
+        if deeper is True:
+            referred = _referred(known.get(name))
+            settled[name] = made_up(stack, referred) if referred else LATER
+    return settled
 
 
 def _modules(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -96,6 +130,23 @@ def _expressions(module: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, 
         yield prefix + resource["address"], resource.get("expressions") or {}
     for name, call in (module.get("module_calls") or {}).items():
         yield from _expressions(call.get("module") or {}, f"{prefix}module.{name}.")
+
+
+def _provider_keys(module: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    """Which provider configuration each resource uses: `aws`, or `aws.<alias>`."""
+    for resource in module.get("resources") or ():
+        yield prefix + resource["address"], str(resource.get("provider_config_key", "aws")).rpartition(":")[2]
+    for name, call in (module.get("module_calls") or {}).items():
+        yield from _provider_keys(call.get("module") or {}, f"{prefix}module.{name}.")
+
+
+def _constants(provider: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _constant(value) for key, value in (provider.get("expressions") or {}).items()}
+
+
+def _place_of(provider: Mapping[str, Any], account: str, region: str) -> tuple[str, str]:
+    """Account and region of a provider's configuration; `account` and `region` where it is silent."""
+    return _account_of(provider) or account, provider.get("region") or region
 
 
 def _constant(expression: Any) -> Any:
@@ -116,9 +167,9 @@ def _referred(expression: Any) -> str:
 
 def _of_configuration(document: Mapping[str, Any], stack: str, account: str, region: str) -> Iterator[Planned]:
     providers = (document.get("provider") or {}).get("aws") or [{}]
-    provider = providers[0] if isinstance(providers, list) else providers
-    account = _account_of(provider) or account
-    region = provider.get("region") or region
+    providers = providers if isinstance(providers, list) else [providers]
+    default = _place_of(providers[0], account, region)
+    places = {f"aws.{held['alias']}": _place_of(held, *default) for held in providers if held.get("alias")}
     for kind, named in (document.get("resource") or {}).items():
         for name, body in named.items():
             values = {key: _settle(value, stack) for key, value in body.items() if key != "//"}
@@ -126,7 +177,8 @@ def _of_configuration(document: Mapping[str, Any], stack: str, account: str, reg
                 key for key, value in values.items() if isinstance(value, str) and "${" in value.replace("$${", "")
             )
             values = {key: _unescaped(value) for key, value in values.items()}
-            yield Planned(stack, account, region, f"{kind}.{name}", kind, values, unknown)
+            where = places.get(str(body.get("provider", "aws")), default)
+            yield Planned(stack, *where, f"{kind}.{name}", kind, values, unknown)
 
 
 def _settle(value: Any, stack: str) -> Any:

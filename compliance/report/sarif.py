@@ -32,7 +32,7 @@ def render(report: Report) -> str:
     driver = {
         "name": "bulkhead",
         "semanticVersion": "0.1.0",
-        "rules": [_rule(rule) for rule in report.rules],
+        "rules": [rule_entry(rule) for rule in report.rules],
     }
     run = {
         "tool": {"driver": driver},
@@ -51,12 +51,13 @@ def render(report: Report) -> str:
             }
         ],
         "properties": {"endpoint": report.manifest["endpoint"], "localTestDouble": report.double},
-        "results": [_result(result, index) for result in report.judgement.results],
+        "results": [result_entry(result, index) for result in report.judgement.results],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1, ensure_ascii=False) + "\n"
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
+def rule_entry(rule: Rule) -> dict[str, Any]:
+    """A rule as a reporting descriptor."""
     return {
         "id": rule.id,
         "shortDescription": {"text": rule.title},
@@ -67,7 +68,8 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _result(result: Result, index: dict[str, int]) -> dict[str, Any]:
+def result_entry(result: Result, index: dict[str, int]) -> dict[str, Any]:
+    """A result; `index` holds the position of each rule in the run's driver."""
     kind = _KINDS[result.status]
     resource = printable(result.resource)
     value: dict[str, Any] = {

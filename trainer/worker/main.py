@@ -23,6 +23,7 @@ from trainer.recipes.choose import choose_recipe
 from trainer.worker.blame import FAILURES, describe
 from trainer.worker.client import AgentClient, ResumedCheckpoint
 from trainer.worker.loop import Trainer
+from trainer.worker.ranks import Ranks, joined, whole
 from trainer.worker.saver import Saver
 
 
@@ -42,6 +43,12 @@ def work(sock: socket.socket) -> int:
 
 
 def train(client: AgentClient, job: JobMessage, bundle: bytes | None) -> Done:
+    """Joins the job's other ranks, if it has any, and trains with them."""
+    with joined(job.ranks, job.slices, job.training.device) as ranks:
+        return train_as(ranks, client, job, bundle)
+
+
+def train_as(ranks: Ranks, client: AgentClient, job: JobMessage, bundle: bytes | None) -> Done:
     """Builds everything that the job names, trains, exports."""
     settings = job.training
     torch.set_num_threads(settings.threads)
@@ -52,8 +59,8 @@ def train(client: AgentClient, job: JobMessage, bundle: bytes | None) -> Done:
     kind, chosen = choose_recipe(job.recipe, bundle)
     recipe = kind(parse_settings(kind, chosen), table)
     order = SampleOrder(table.view.cuts, settings.seed, recipe.window, settings.eval_fraction)
-    loader = Loader(table, order, settings.batch_size)
-    trainer = Trainer(recipe, recipe.build(), loader, settings)
+    loader = Loader(table, order, settings.batch_size, ranks.rank, ranks.world, ranks.turns)
+    trainer = Trainer(recipe, recipe.build(), loader, settings, ranks)
     if job.resume is not None:
         state = trainer.state()
         state["at"]["metrics"] = {name.rpartition(".")[2]: 0.0 for name in job.resume.values if ".metrics." in name}
@@ -67,8 +74,10 @@ def train(client: AgentClient, job: JobMessage, bundle: bytes | None) -> Done:
     )
     saver.close()
     loader.close()
+    state = trainer.model.state_dict()
+    weights = {name: whole(value) for name, value in state.items() if isinstance(value, torch.Tensor)}
     if job.export:
-        export(client, trainer, finite(metrics))
+        export(client, weights, trainer.step, finite(metrics))
     return Done(step=trainer.step, metrics=finite(metrics))
 
 
@@ -81,9 +90,8 @@ def open_table(client: AgentClient, index: int, view: DataView) -> Table:
     return ParquetTable(view, partial(client.open_table_file, index))
 
 
-def export(client: AgentClient, trainer: Trainer, metrics: dict[str, float]) -> None:
+def export(client: AgentClient, weights: dict[str, torch.Tensor], step: int, metrics: dict[str, float]) -> None:
     """Writes the model's weights as one sealed safetensors file and has the agent publish it."""
-    weights = {name: tensor for name, tensor in trainer.model.state_dict().items() if isinstance(tensor, torch.Tensor)}
     header: dict[str, object] = {}
     at = 0
     for name, tensor in weights.items():
@@ -99,7 +107,7 @@ def export(client: AgentClient, trainer: Trainer, metrics: dict[str, float]) -> 
     head = len(text).to_bytes(8, "little") + text
     grant = client.begin_export()
     grant.seal((head, *map(tensor_bytes, weights.values())), len(head) + at)
-    client.commit_export(trainer.step, len(head) + at, metrics)
+    client.commit_export(step, len(head) + at, metrics)
 
 
 def finite(values: dict[str, float]) -> dict[str, float]:
