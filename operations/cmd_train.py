@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command("train")(train)
     app.command("bundle")(bundle)
+    app.command("model")(model)
 
 
 def train(
@@ -71,6 +73,32 @@ def bundle(
         typer.echo(json.dumps({"recipe": recipe, "bytes": len(packed)}))
     else:
         typer.echo("recipe:\n" + "".join(f"  {key}: {value}\n" for key, value in recipe.items() if value), nl=False)
+
+
+def model(
+    tenant_id: Annotated[str, typer.Argument(metavar="TENANT")],
+    run: Annotated[str, typer.Argument(help="The job's run.")],
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="The model's name in the job.")],
+    out: Annotated[Path, typer.Option(help="Where to write the weights, in clear, as safetensors.")],
+    folder: FleetFolder = Path("tenants"),
+    as_json: AsJson = False,
+) -> None:
+    """Takes an exported model as the tenant's data owner: verified, decrypted, written as safetensors."""
+    fleet = open_fleet(folder)
+    (tenant,) = selected(fleet, tenant_id)
+    manifest, weights = training.take_model(running(workspace()), fleet, tenant, run, name)
+    try:
+        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(weights)
+    except OSError as error:
+        msg = f"{out}: {error.strerror}; an existing file is not replaced"
+        raise CommandError(msg) from error
+    if as_json:
+        typer.echo(json.dumps(manifest))
+    else:
+        shown = ", ".join(f"{key} {_short(value)}" for key, value in manifest["metrics"].items())
+        typer.echo(f"{out}: {len(weights):,} bytes, step {manifest['step']}, {shown}")
 
 
 def show(step: Step, name: str, values: dict[str, Any]) -> None:

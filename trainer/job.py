@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from trainer.formats.names import ColumnName, Digest, Frozen, Name
+from trainer.formats.names import ColumnName, Digest, Frozen, MetricName, Name
 
 
 class DataUse(Frozen):
@@ -135,6 +135,8 @@ class JobSpec(Frozen):
     recipe: RecipeSpec
     training: TrainingSettings = TrainingSettings()
     limits: Limits = Limits()
+    reported: tuple[MetricName, ...] = Field(default=(), max_length=50)
+    """Numbers of a recipe of one's own that go to Prometheus and OpenTelemetry, beside those that every recipe has."""
     checkpoints: str | None = None
     """URL for checkpoints; default `s3://{platform}-{tenant}-checkpoint`."""
     models: str | None = None

@@ -206,3 +206,22 @@ def test_an_error_of_the_recipe_names_the_line_and_not_the_data(local: Backends,
         agent.run(job(tmp_path, pack(folder(tmp_path, broken))), local)
     assert caught.value.reason == Reason.WORKER
     assert "tensor" not in str(caught.value)
+
+
+@pytest.mark.e2e
+def test_the_recipe_of_the_guide_trains(local: Backends, tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs/training.md").read_text()
+    code = guide.split("```python\n")[1].split("```")[0]
+    place = tmp_path / "mine"
+    place.mkdir()
+    (place / "recipe.py").write_text(code)
+    seal_cancer(local, f"file://{tmp_path}/data", shard_bytes=1 << 20)
+    assert agent.run(job(tmp_path, pack(place)), local).metrics["accuracy"] > 0.8
+
+
+def test_the_job_of_the_guide_is_one() -> None:
+    import yaml
+
+    guide = (Path(__file__).parents[2] / "docs/training.md").read_text()
+    document = yaml.safe_load(guide.split("```yaml\n")[1].split("```")[0])
+    assert JobSpec.model_validate(document).training.patience == 5
