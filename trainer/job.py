@@ -84,6 +84,8 @@ class Limits(Frozen):
 
     memory_bytes: int = Field(default=8 << 30, ge=256 << 20)
     processes: int = Field(default=512, ge=16)
+    cpus: float | None = Field(default=None, gt=0, le=4096)
+    """Processors' worth of time; refused where the machine cannot limit it. None takes what is there."""
     seconds: float = Field(default=86400, gt=0)
     """Time for the whole job; the worker is killed after it."""
     silent_seconds: float = Field(default=3600, gt=0)

@@ -89,6 +89,9 @@ class _Run:
                 served = service.serve(Channel(ours))
         except TrainerError as error:
             ended = worker.stop()
+            if error.reason != Reason.LEDGER:
+                # Only the agent's own words and the launcher's: what a job says may be training data.
+                self.backends.log.append(run_stream(job.run), "worker-ended", {"run": job.run, "how": ended})
             if self.group.watch.failure is not None:
                 raise self.group.lost() from error
             if error.reason in {Reason.WORKER, Reason.PROTOCOL}:
