@@ -120,51 +120,6 @@ def seal(
         raise CommandError(str(error), Exit.FINDINGS) from error
 
 
-def upload_bundle(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, packed: bytes) -> str:
-    """Puts a job's bundle into the tenant's data bucket under its digest, as the data owner; its address.
-
-    Code is not sealed: it is no training data, and its digest in the job is what makes it the right one.
-    """
-    import hashlib  # noqa: PLC0415
-
-    from trainer.backends import aws_backends  # noqa: PLC0415
-    from trainer.errors import TrainerError  # noqa: PLC0415
-
-    names = fleet.names(tenant)
-    network = cloud.network(tenant.id)
-    session = session_from(cloud.session(tenant.id, names.role("data-owner"), "sign-in", network))
-    ledger = f"cloudwatch:{names.ledger_log_group}"
-    name = f"{hashlib.sha256(packed).hexdigest()}.zip"
-    try:
-        store = aws_backends(tenant.id, ledger, session, network).open_store(f"s3://{names.bucket('data')}/bundles")
-        store.put(name, packed)
-    except TrainerError as error:
-        raise CommandError(str(error), Exit.FINDINGS) from error
-    return f"{store.url}/{name}"
-
-
-def take_model(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, run: str, model: str) -> tuple[dict[str, Any], bytes]:
-    """A model's manifest and its weights in clear as one safetensors file, opened as the tenant's data owner.
-
-    Signature, ledger and key are checked, and the use of the key is in the ledger first. Raises `CommandError`.
-    """
-    import safetensors.torch  # noqa: PLC0415
-
-    from trainer.backends import aws_backends  # noqa: PLC0415
-    from trainer.errors import TrainerError  # noqa: PLC0415
-    from trainer.export.model import load_model  # noqa: PLC0415
-
-    names, network = fleet.names(tenant), cloud.network(tenant.id)
-    session = session_from(cloud.session(tenant.id, names.role("data-owner"), "sign-in", network))
-    backends = aws_backends(tenant.id, f"cloudwatch:{names.ledger_log_group}", session, network)
-    key = f"alias/{fleet.platform.name}/{tenant.id}/export"
-    try:
-        manifest, weights = load_model(backends, tenant.id, run, model, f"s3://{names.bucket('model')}", key)
-    except TrainerError as error:
-        raise CommandError(str(error), Exit.FINDINGS) from error
-    return manifest.model_dump(mode="json"), bytes(safetensors.torch.save(weights))
-
-
 def read_job(path: Path) -> dict[str, Any]:
     """A job document (YAML or JSON). Raises `CommandError` naming the file and what is wrong in it."""
     from pydantic import ValidationError  # noqa: PLC0415

@@ -137,6 +137,10 @@ class JobSpec(Frozen):
     recipe: RecipeSpec
     training: TrainingSettings = TrainingSettings()
     limits: Limits = Limits()
+    action: Literal["train", "rekey"] = "train"
+    """`rekey` gives the run a new key, wraps its newest checkpoint's file keys under it, and ends."""
+    rekey_days: int | None = Field(default=90, ge=1)
+    """A run whose newest key is older than this gets a new one before it goes on; None never does."""
     reported: tuple[MetricName, ...] = Field(default=(), max_length=50)
     """Numbers of a recipe of one's own that go to Prometheus and OpenTelemetry, beside those that every recipe has."""
     checkpoints: str | None = None
@@ -239,7 +243,9 @@ class JobResult(Frozen):
     """URL of the exported model's manifest."""
     model_digest: str | None
     sandbox: dict[str, Any]
-    """What the worker was confined by."""
+    """What the worker was confined by; empty when none was started."""
+    rekeyed: int | None = None
+    """File keys that were wrapped under a new key of the run before anything else; null when there was no new key."""
     nodes: dict[str, Any] | None = None
     """How several nodes were joined: generation, fabric, tunnel, what each of them attested; null for one node."""
     seconds: float

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from operations.cli import build
 from operations.cmd_data import classes
+from operations.cmd_train import bar
 from operations.errors import CommandError
 from operations.fleets import open_fleet, selected
 from operations.training import data_set
@@ -56,3 +57,15 @@ def test_a_bundle_is_packed_and_measured(tmp_path: Path) -> None:
     assert run.exit_code == 0, run.output
     recipe = json.loads(run.stdout)["recipe"]
     assert recipe["bundle_digest"] == hashlib.sha256(pack(tmp_path)).hexdigest()
+
+
+def test_rekeying_is_the_same_job_with_another_end() -> None:
+    run = CliRunner().invoke(build(), ["rekey", str(TENANTS.parent / "jobs/acme-biopsies.yaml"), "--dry-run"])
+    assert run.exit_code == 0, run.output
+    assert json.loads(run.stdout)["action"] == "rekey"
+
+
+def test_progress_is_a_bar() -> None:
+    assert bar(0, 200) == "░" * 20 + " 0/200"
+    assert bar(100, 200) == "█" * 10 + "░" * 10 + " 100/200"
+    assert bar(250, 200) == "█" * 20 + " 250/200"
