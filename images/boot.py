@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import json
 import secrets
+import shlex
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from images import firmware, tpm
 from images.errors import ImageError
+from images.guest.assignment import Assignment
 
 MEMORY_MIB = 2048
 CPUS = 2
+CLOUD = "10.0.2.100:443"
+"""The one address that a machine with a network can reach."""
 LIMIT = 900.0
 """Seconds after which a machine is stopped."""
 LONGEST_LINE = 8 << 20
+GLANCE = 2.0
+"""Seconds between two looks at the console while the node is silent."""
+GIVEN_UP = "No bootable option or device was found"
+"""What the firmware says before it waits for a person for ever."""
 TELLING = ("Kernel panic", "verity:", "Security Violation", "Access Denied", "No bootable option", "emergency")
 """Words in console lines that name why a boot ended."""
 
@@ -34,7 +43,8 @@ class Machine:
         disk: the raw disk; never written to.
         keys: what Secure Boot trusts.
         secure_boot: off leaves the firmware without keys.
-        network: `host:port` on the loopback that the guest reaches as 10.0.2.100:443; None for no network device.
+        network: `host:port` on the loopback that the guest reaches as `CLOUD`; None for no network device.
+        record: an existing directory where what the guest sends over its network is kept; None keeps nothing.
     """
 
     directory: Path
@@ -42,6 +52,7 @@ class Machine:
     keys: firmware.EnrolledKeys
     secure_boot: bool = True
     network: str | None = None
+    record: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -74,24 +85,31 @@ class Boot:
         return "\n".join((telling or lines)[-8:])
 
 
-def boot(machine: Machine, *, work: bool = True, job: str = "", limit: float = LIMIT) -> Boot:
+def boot(
+    machine: Machine,
+    *,
+    assignment: Assignment | None = None,
+    limit: float = LIMIT,
+    told: Callable[[Mapping[str, Any], float], None] | None = None,
+) -> Boot:
     """Boots once and waits until the machine is off or the time is up.
 
     Args:
         machine: what to boot.
-        work: also let the worker train a little.
-        job: the job's document: its hash is extended into PCR 14 before the machine gives evidence.
+        assignment: what the node is asked; by default for its evidence over a fresh nonce, and nothing more.
         limit: seconds until the machine is stopped.
+        told: called with each message of the node and the seconds since power-on.
 
     Raises:
         ImageError: QEMU or the TPM did not start. A machine that does not come up is a result, not an error.
     """
+    asked = assignment or Assignment(secrets.token_bytes(32))
     machine.directory.mkdir(parents=True, exist_ok=True)
     public = tpm.manufacture(machine.directory)
     variables = machine.directory / "variables.fd"
     firmware.write_variables(machine.keys if machine.secure_boot else None, variables)
     console = machine.directory / "console.log"
-    nonce = secrets.token_bytes(32)
+    console.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="bh-vm-") as short, tpm.running(machine.directory / "tpm") as chip:
         control = Path(short) / "control"
         started = time.monotonic()
@@ -102,9 +120,8 @@ def boot(machine: Machine, *, work: bool = True, job: str = "", limit: float = L
             text=True,
         )
         try:
-            question = json.dumps({"nonce": nonce.hex(), "work": work, "job": job}).encode() + b"\n"
-            messages, times = converse(process, control, question, started, limit)
-            timed_out = not ended(process, started + limit)
+            messages, times = converse(process, control, asked.line(), started, limit, given_up(console), told)
+            timed_out = not given_up(console)() and not ended(process, started + limit)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -115,7 +132,7 @@ def boot(machine: Machine, *, work: bool = True, job: str = "", limit: float = L
         if process.returncode not in (0, -9):
             raise ImageError(f"qemu ended with {process.returncode}: {said.strip()[-500:]}")
     return Boot(
-        nonce=nonce.hex(),
+        nonce=asked.nonce.hex(),
         messages=tuple(messages),
         times=times,
         seconds=round(time.monotonic() - started, 1),
@@ -124,6 +141,11 @@ def boot(machine: Machine, *, work: bool = True, job: str = "", limit: float = L
         ak_public=public.read_bytes(),
         timed_out=timed_out,
     )
+
+
+def given_up(console: Path) -> Callable[[], bool]:
+    """Whether the firmware has found nothing to boot, by its console."""
+    return lambda: console.is_file() and GIVEN_UP in console.read_text(errors="replace")
 
 
 def ended(process: subprocess.Popen[str], deadline: float) -> bool:
@@ -139,8 +161,9 @@ def qemu(machine: Machine, variables: Path, chip: Path, control: Path, console: 
     """QEMU's command line. SMM guards the variables; the disk's writes go to a throw-away overlay."""
     network = ["-nic", "none"]
     if machine.network is not None:
-        forward = f"guestfwd=tcp:10.0.2.100:443-tcp:{machine.network}"
-        network = ["-netdev", f"user,id=net,restrict=on,{forward}", "-device", "virtio-net-pci,netdev=net,romfile="]
+        forward = f"guestfwd=tcp:{CLOUD}-cmd:{forwarder(machine)}".replace(",", ",,")
+        device = "virtio-net-pci,netdev=net,romfile="
+        network = ["-netdev", f"user,id=net,ipv6=off,restrict=on,{forward}", "-device", device]
     return [
         tpm.program("qemu-system-x86_64"),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
@@ -161,8 +184,21 @@ def qemu(machine: Machine, variables: Path, chip: Path, control: Path, console: 
     ]
 
 
+def forwarder(machine: Machine) -> str:
+    """The command that QEMU runs for each connection of the guest."""
+    host, _, port = str(machine.network).rpartition(":")
+    command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("forward.py")), host, port]
+    return shlex.join([*command, *([str(machine.record.resolve())] if machine.record else [])])
+
+
 def converse(
-    process: subprocess.Popen[str], control: Path, question: bytes, started: float, limit: float
+    process: subprocess.Popen[str],
+    control: Path,
+    question: bytes,
+    started: float,
+    limit: float,
+    hopeless: Callable[[], bool],
+    told: Callable[[Mapping[str, Any], float], None] | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """Asks the node and gathers its lines until it hangs up or the time is up; each event's time since power-on."""
     messages: list[dict[str, Any]] = []
@@ -176,11 +212,13 @@ def converse(
         line.connect(str(control))
         line.sendall(question)
         buffer = b""
-        while (left := deadline - time.monotonic()) > 0:
-            line.settimeout(left)
+        line.settimeout(GLANCE)
+        while time.monotonic() < deadline and not hopeless():
             try:
                 piece = line.recv(1 << 16)
-            except (TimeoutError, ConnectionResetError):
+            except TimeoutError:
+                continue
+            except ConnectionResetError:
                 break
             if not piece or len(buffer) > LONGEST_LINE:
                 break
@@ -188,5 +226,8 @@ def converse(
             for text in whole:
                 message = json.loads(text)
                 messages.append(message)
-                times.setdefault(str(message.get("event")), round(time.monotonic() - started, 2))
+                at = round(time.monotonic() - started, 2)
+                times.setdefault(str(message.get("event")), at)
+                if told:
+                    told(message, at)
     return messages, times

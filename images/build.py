@@ -16,6 +16,11 @@ from images.workspace import CHECKOUT, Workspace
 
 MKOSI = CHECKOUT / "images" / "mkosi"
 DESCRIPTION = "artefact.json"
+MAKERS = (
+    "requirements.lock",
+    *(f"images/{n}" for n in ("packages.lock", "tools-packages.txt", "build.py", "payload.py")),
+)
+"""Files beside `MKOSI` and the payload's code that decide what an image holds."""
 CHUNK = 1 << 20
 Say = Callable[[str], None]
 
@@ -38,6 +43,8 @@ class Artefact:
     root_sha256: str
     source_date_epoch: int
     seconds: float
+    inputs_sha256: str = ""
+    """Digest of everything of ours that went in, as `inputs` gives it; empty for builds that did not note it."""
 
     def path(self, name: str) -> Path:
         """The path of the artefact's file that an attribute names: `disk`, `uki` or `root`."""
@@ -180,6 +187,7 @@ def describe(profile: str, output: Path, seconds: float) -> Artefact:
         root_sha256=sha256(root),
         source_date_epoch=packages.source_date_epoch(),
         seconds=round(seconds, 1),
+        inputs_sha256=inputs(profile),
     )
     record = asdict(artefact)
     del record["directory"]
@@ -200,6 +208,30 @@ def load(workspace: Workspace, profile: str) -> Artefact:
         raise ImageError(f"{path} does not exist: run `bulkhead image build --profile {profile}` first") from error
     except (ValueError, TypeError) as error:
         raise ImageError(f"{path} is not what a build writes ({error}): build again") from error
+
+
+def current(workspace: Workspace, profile: str) -> Artefact | None:
+    """The artefact of an earlier build when it was made of just these sources; None when it must be built.
+
+    Raises:
+        ImageError: the earlier build's description is not readable.
+    """
+    if not (workspace.output(profile) / DESCRIPTION).is_file():
+        return None
+    found = load(workspace, profile)
+    whole = all(found.path(name).is_file() for name in ("disk", "uki", "root"))
+    return found if whole and found.inputs_sha256 == inputs(profile) else None
+
+
+def inputs(profile: str) -> str:
+    """SHA-256 over what of this checkout goes into an image: our code, the configuration, the pins; names included."""
+    files = [path for tree in (MKOSI, *(CHECKOUT / name for name in payload.CODE)) for path in tree.rglob("*")]
+    files += [CHECKOUT / name for name in MAKERS]
+    state = hashlib.sha256(profile.encode())
+    for path in sorted(path for path in files if path.is_file() and "__pycache__" not in path.parts):
+        content = path.read_bytes()
+        state.update(f"{path.relative_to(CHECKOUT)}\x00{len(content)}\x00".encode() + content)
+    return state.hexdigest()
 
 
 def root_hash_of(uki: Path) -> str:

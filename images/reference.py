@@ -64,6 +64,16 @@ def signing_key(workspace: Workspace) -> ec.EllipticCurvePrivateKey:
     return key
 
 
+def public_key_file(workspace: Workspace) -> Path:
+    """The public half of `signing_key`, PEM.
+
+    Raises:
+        ImageError: the key is not usable.
+    """
+    signing_key(workspace)
+    return workspace.keys / "reference" / "signing.pub"
+
+
 def sets(workspace: Workspace, image: str) -> list[Path]:
     """The signed sets of an image, lowest version first."""
     found = directory(workspace).glob(f"{image}.*{SUFFIX}")

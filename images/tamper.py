@@ -14,11 +14,13 @@ from pathlib import Path
 
 from images import gpt, tpm
 from images.errors import ImageError
-from images.measure.pe import parse
+from images.measure.pe import parse, section
 
 UKI = "EFI/BOOT/BOOTX64.EFI"
 SUPERBLOCK = 1024
 """Where erofs keeps its superblock: read before anything else."""
+CLOSED, OPEN = b"debugfs=off", b"debugfs=on "
+"""Of one length, so that the image's sections stay where they are."""
 VOLUME_NAME = 64
 """Offset of the volume name in the superblock: a byte that nothing but verity checks."""
 
@@ -71,13 +73,61 @@ def unsign(image: bytes) -> bytes:
     return (image[:at] + bytes(8) + image[at + 8 :])[: entry.VirtualAddress]
 
 
-def unsigned_kernel(disk: Path) -> None:
-    """Takes the signature off the unified kernel image."""
+def change_kernel(disk: Path, change: Callable[[Path], None]) -> None:
+    """Takes the unified kernel image out of the system partition, changes it, puts it back.
+
+    Raises:
+        ImageError: it is not there, or the change cannot be made.
+    """
     with tempfile.TemporaryDirectory() as work:
         file = Path(work) / "uki"
         mtools(["mcopy", "-i", esp(disk), f"::/{UKI}", str(file)])
-        file.write_bytes(unsign(file.read_bytes()))
+        change(file)
         mtools(["mcopy", "-o", "-i", esp(disk), str(file), f"::/{UKI}"])
+
+
+def remove_signature(file: Path) -> None:
+    """Takes the signature off an image.
+
+    Raises:
+        ImageError: it carries none.
+    """
+    file.write_bytes(unsign(file.read_bytes()))
+
+
+def unsigned_kernel(disk: Path) -> None:
+    """Takes the signature off the unified kernel image."""
+    change_kernel(disk, remove_signature)
+
+
+def debugging(image: bytes) -> bytes:
+    """An unsigned image whose command line opens the kernel's debug file system; everything else stays in its place.
+
+    Raises:
+        ImageError: the command line does not close it, or occurs more than once.
+    """
+    line = section(image, ".cmdline")
+    if image.count(line) != 1 or CLOSED not in line:
+        raise ImageError(f"the command line does not say {CLOSED.decode()} once: {line!r}")
+    return image.replace(line, line.replace(CLOSED, OPEN))
+
+
+def debug_build(disk: Path, key: Path, certificate: Path) -> None:
+    """Makes the image a debug build, signed by the platform's own key: the kernel's debug file system is open.
+
+    What somebody in the platform's team could leave behind. Firmware starts it: only the measurements tell.
+
+    Raises:
+        ImageError: the command line has no such word, or signing failed.
+    """
+
+    def change(file: Path) -> None:
+        file.write_bytes(debugging(unsign(file.read_bytes())))
+        tpm.run(
+            [tpm.program("sbsign"), "--key", str(key), "--cert", str(certificate), "--output", str(file), str(file)]
+        )
+
+    change_kernel(disk, change)
 
 
 def credential_file(disk: Path) -> None:

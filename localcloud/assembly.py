@@ -10,10 +10,14 @@ from localcloud.credentials import Credentials
 from localcloud.decisions import DecisionLog
 from localcloud.evaluation import Evaluator
 from localcloud.gateway import Gateway
+from localcloud.host import Host
+from localcloud.hypervisor import Hypervisor, root_in
 from localcloud.issuing import Issuer, token_in
+from localcloud.machines import Machines
 from localcloud.networks import Networks
 from localcloud.places import Places
 from localcloud.recipient import trusted_roots
+from localcloud.releases import Releases, ledger_key
 from localcloud.state import State
 
 
@@ -61,8 +65,10 @@ def build(places: Places, management_email: str) -> Cloud:
         Evaluator(), credentials, DecisionLog(places.decisions), Networks(), lambda _touched, _service: None
     )
     cloud = Cloud(gateway, management, state, administrators)
-    gateway.issuer = Issuer(token, credentials, cloud.accounts)
+    hypervisor = Hypervisor(root_in(places.attestation, places.attestation_roots))
+    gateway.host = Host(Issuer(token, credentials, cloud.accounts), Machines(places.machines), hypervisor)
     gateway.roots = lambda: trusted_roots(places.attestation_roots)
+    gateway.releases = Releases(places.ledger, places.release_policies, ledger_key(places.attestation / "ledger.key"))
     gateway.changed = cloud.changed
     state.save(frozenset({management}))
     return cloud

@@ -33,6 +33,14 @@ LIFETIME = timedelta(hours=6)
 _LETTERS = string.ascii_uppercase + string.digits
 
 
+class RefusedError(Exception):
+    """No session is issued; `status` is the HTTP status that says so."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
 class Issuer:
     """Issues sessions to whoever holds the token of this local cloud."""
 
@@ -41,7 +49,7 @@ class Issuer:
         self._credentials = credentials
         self._accounts = known
 
-    def _number(self, account: str) -> str | None:
+    def number(self, account: str) -> str | None:
         """The id of an account that is given by its id or by the name that `local status` shows."""
         if ACCOUNT_ID.fullmatch(account):
             return account
@@ -49,7 +57,7 @@ class Issuer:
 
     def answer(self, message: Message, now: datetime) -> Response:
         """The response to a request for a session: 200 with credentials, or an error with its reason in words."""
-        if not hmac.compare_digest(message.header("x-bulkhead-token").encode(), self._token.encode()):
+        if not self.allows(message):
             return _reply(403, {"error": "the token of this local cloud is missing or wrong"})
         try:
             asked = json.loads(message.body)
@@ -58,21 +66,39 @@ class Issuer:
             return _reply(400, {"error": f"expected a JSON object with account, role and as: {error!r}"})
         return self._issue(account, role, how, now)
 
-    def _issue(self, account: str, role_name: str, how: str, now: datetime) -> Response:
+    def allows(self, message: Message) -> bool:
+        """Whether a request carries the token."""
+        return hmac.compare_digest(message.header("x-bulkhead-token").encode(), self._token.encode())
+
+    def session(self, account: str, role_name: str, how: str, now: datetime, name: str | None = None) -> Session:
+        """A new session of a role, as EC2 (`instance`) or single sign-on (`sign-in`) would be given it.
+
+        `account` is an id or a name that `local status` shows; `name` becomes the session's name.
+
+        Raises:
+            RefusedError: no such account or role, or the role's trust policy does not let `how` in.
+        """
         from moto.iam.models import iam_backends  # noqa: PLC0415 - moto reads its settings when it is imported
 
-        number = self._number(account)
+        number = self.number(account)
         roles = list(iam_backends[number]["aws"].roles.values()) if number else []
         role = next((role for role in roles if role.name == role_name), None)
         if number is None or role is None:
-            return _reply(404, {"error": f"account {account} has no role {role_name}"})
+            raise RefusedError(404, f"account {account} has no role {role_name}")
         caller = _caller(number, role_name, how)
         if caller is None:
-            return _reply(400, {"error": f"as = {how}: there are instance and sign-in"})
+            raise RefusedError(400, f"as = {how}: there are instance and sign-in")
         if not _trusted(json.loads(role.assume_role_policy_document), role.arn, number, caller):
-            return _reply(403, {"error": f"the trust policy of {role.arn} does not let {how} in"})
-        session = _session(number, role_name, _name(how), now, plain_tags(role.tags))
+            raise RefusedError(403, f"the trust policy of {role.arn} does not let {how} in")
+        session = _session(number, role_name, name or _name(how), now, plain_tags(role.tags))
         self._credentials.remember(session)
+        return session
+
+    def _issue(self, account: str, role_name: str, how: str, now: datetime) -> Response:
+        try:
+            session = self.session(account, role_name, how, now)
+        except RefusedError as refusal:
+            return _reply(refusal.status, {"error": str(refusal)})
         return _reply(
             200,
             {
@@ -128,7 +154,12 @@ def _trusted(trust: dict[str, Any], arn: str, account: str, caller: dict[str, An
 
 
 def _name(how: str) -> str:
-    return f"i-{secrets.token_hex(8)}0" if how == "instance" else "person"
+    return machine_name() if how == "instance" else "person"
+
+
+def machine_name() -> str:
+    """A new machine's id in the form that EC2 gives: `i-` and 17 hexadecimal digits."""
+    return f"i-{secrets.token_hex(9)[:17]}"
 
 
 def _session(account: str, role: str, name: str, now: datetime, tags: dict[str, str]) -> Session:

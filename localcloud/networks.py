@@ -67,3 +67,14 @@ def tenant_networks() -> dict[str, str]:
                 if tags.get("tenant"):
                     found[str(tags["tenant"])] = str(vpc.id)
     return dict(sorted(found.items()))
+
+
+def owner_of(vpc: str) -> tuple[str, str] | None:
+    """Account and region of a VPC, or None where there is no such VPC."""
+    from moto.ec2.models import ec2_backends  # noqa: PLC0415
+
+    for account, regions in list(ec2_backends.items()):
+        for region in list(dict.keys(regions)):
+            if vpc in regions[region].vpcs:
+                return str(account), str(region)
+    return None

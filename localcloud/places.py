@@ -33,6 +33,26 @@ class Places:
         return self.root / "attestation-roots"
 
     @property
+    def attestation(self) -> Path:
+        """The key that signs the attestation documents of local machines."""
+        return self.root / "attestation"
+
+    @property
+    def ledger(self) -> Path:
+        """Release ledgers, a folder per tenant, and the public key of their heads."""
+        return self.root / "ledger"
+
+    @property
+    def release_policies(self) -> Path:
+        """Release policies that deployments left, `<tenant>-<purpose>.json`."""
+        return self.root / "release"
+
+    @property
+    def machines(self) -> Path:
+        """The machines that were started here."""
+        return self.root / "machines.json"
+
+    @property
     def decisions(self) -> Path:
         """The decision log."""
         return self.root / "decisions.jsonl"
@@ -54,5 +74,5 @@ class Places:
 
     def make(self) -> None:
         """Make the directories; only the owner may read them, for they hold keys."""
-        for directory in (self.root, self.state, self.blobs, self.attestation_roots):
+        for directory in (self.root, self.state, self.blobs, self.attestation_roots, self.attestation):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)

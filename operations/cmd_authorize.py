@@ -1,4 +1,4 @@
-"""`bulkhead authorize`: one request or many, judged by the evaluator of AWS authorisation."""
+"""`bulkhead authorize`: one request or many, judged by the evaluator of AWS or Google Cloud authorisation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import typer
 
 from operations.errors import CommandError, Exit
 
+_CLOUDS = ("aws", "gcp")
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
@@ -20,14 +22,22 @@ def register(app: typer.Typer) -> None:
 def authorize(
     request: Annotated[str, typer.Option("--request", help="File with the question(s), or - for standard input.")],
     json_output: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    cloud: Annotated[
+        str, typer.Option("--cloud", help="aws or gcp; a question may also say so itself, as `cloud`.")
+    ] = "aws",
 ) -> None:
-    """Would AWS allow this request? Exit 0 allowed, 1 denied, 2 malformed; a list is answered as a list."""
+    """Would the cloud allow this request? A list is answered as a list.
+
+    Exit code: 0 allowed, 1 denied, 2 malformed, 3 (gcp) what is given does not settle it.
+    """
     from compliance.errors import ComplianceError  # noqa: PLC0415
-    from compliance.reason.iam import authorise, parse_question  # noqa: PLC0415
+
+    if cloud not in _CLOUDS:
+        raise CommandError(f"--cloud {cloud}: expected {' or '.join(_CLOUDS)}")
 
     def answer(question: Any, place: str) -> dict[str, Any]:
         try:
-            return authorise(*parse_question(question)).as_json()
+            return _judge(question, cloud)
         except ComplianceError as error:
             where = f"{place}{error.place.removeprefix('$')}"
             return {"error": {"place": where.removeprefix("$."), "reason": error.reason}}
@@ -49,9 +59,26 @@ def authorize(
     raise typer.Exit(int(_exit_code(answers)))
 
 
+def _judge(question: Any, cloud: str) -> dict[str, Any]:
+    """The answer of the evaluator of the question's cloud."""
+    if isinstance(question, dict) and question.get("cloud") in _CLOUDS:
+        cloud = question["cloud"]
+        if cloud == "aws":
+            question = {name: value for name, value in question.items() if name != "cloud"}
+    if cloud == "gcp":
+        from compliance.reason import gcp  # noqa: PLC0415 - quick start
+
+        return gcp.authorise(*gcp.parse_question(question)).as_json()
+    from compliance.reason import iam  # noqa: PLC0415
+
+    return iam.authorise(*iam.parse_question(question)).as_json()
+
+
 def _exit_code(answers: list[dict[str, Any]]) -> Exit:
     if any("error" in one for one in answers):
         return Exit.BAD_INPUT
+    if any(one["decision"] == "indeterminate" for one in answers):
+        return Exit.INDETERMINATE
     return Exit.CLEAN if all(one["decision"] == "allowed" for one in answers) else Exit.FINDINGS
 
 

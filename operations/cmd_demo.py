@@ -64,7 +64,7 @@ def demo(folder: FleetFolder = Path("tenants")) -> None:
         added = sum(change.add for change in changes.values())
         step.done(f"{added} resources made" if any(change.any for change in changes.values()) else "no changes")
     with steps.step("Seal the data sets") as step:
-        step.done(_seal(running(ws), fleet, step))
+        step.done(seal_all(running(ws), fleet, step))
     with steps.step("Train") as step:
         step.done(_train(running(ws), fleet, step))
     with steps.step(f"Attack {VICTIM} as {ATTACKER}") as step:
@@ -100,7 +100,8 @@ def _bulkhead(*arguments: str, accept: tuple[int, ...] = (0,)) -> str:
     return done.stdout
 
 
-def _seal(cloud: LocalCloud, fleet: Fleet, step: Step) -> str:
+def seal_all(cloud: LocalCloud, fleet: Fleet, step: Step) -> str:
+    """Seals every tenant's data set, unless it is sealed already; what came of it, in words."""
     said = []
     for (tenant_id, data_set), name in SOURCES.items():
         tenant = fleet.tenant(tenant_id)
@@ -128,7 +129,7 @@ def _train(cloud: LocalCloud, fleet: Fleet, step: Step) -> str:
 def _attack(ws: Workspace, cloud: LocalCloud, fleet: Fleet, step: Step) -> list[Outcome]:
     decisions = ws.hidden / "local" / "decisions.jsonl"
     with set_up(cloud, fleet, fleet.tenant(ATTACKER), fleet.tenant(VICTIM)) as stage:
-        outcomes = attacks.run(stage, ATTEMPTS, decisions, lambda attempt: step.doing(attempt.title))
+        outcomes = attacks.run(stage, ATTEMPTS, decisions, cloud.ledger, lambda attempt: step.doing(attempt.title))
     (ws.out / "attacks.json").write_text(json.dumps(attacks.as_json(outcomes), indent=1), encoding="utf-8")
     return outcomes
 

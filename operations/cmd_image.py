@@ -24,8 +24,10 @@ EvidenceArgument = Annotated[Path, typer.Argument(help="the file that `image boo
 
 def register(app: typer.Typer) -> None:
     """Adds the group to the command."""
+    from operations.virtual.demo import demo  # noqa: PLC0415 - it builds on other groups of the command
+
     group = typer.Typer(help="Build, measure, boot, verify and publish the measured image.", no_args_is_help=True)
-    for command in (build, measure, boot, verify, reproduce, publish, check):
+    for command in (build, measure, boot, verify, reproduce, publish, check, demo):
         group.command(command.__name__)(command)
     app.add_typer(group, name="image")
 
@@ -105,7 +107,6 @@ def measure(profile: ProfileOption = "cpu", as_json: JsonOption = False) -> None
 def boot(
     profile: ProfileOption = "cpu",
     save: Annotated[Path | None, typer.Option("--save", help="write the boot's evidence here")] = None,
-    work: Annotated[bool, typer.Option("--work/--no-work", help="also run a few training steps")] = True,
     limit: Annotated[float, typer.Option("--limit", help="seconds after which the machine is stopped")] = 900.0,
     tamper: Annotated[
         str | None, typer.Option("--tamper", help="boot a changed copy: unsigned-kernel, credential-file, root-byte")
@@ -132,7 +133,7 @@ def boot(
         disk = attempt(lambda: attacks.apply(tamper, artefact.path("disk"), directory / "disk.raw"))
     where = booter.Machine(directory, disk, attempt(lambda: firmware.enrolled(workspace)))
     say(f"booting {disk.name} (software emulation: a minute or two)")
-    result = attempt(lambda: booter.boot(where, work=work, limit=limit))
+    result = attempt(lambda: booter.boot(where, limit=limit))
     if save is not None:
         save.write_text(json.dumps(saved(result), indent=1) + "\n")
     evidence = result.evidence

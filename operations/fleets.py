@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,8 @@ import typer
 
 from operations.errors import CommandError
 from tenancy.errors import SpecError
-from tenancy.fleet import Fleet, load
+from tenancy.fleet import PLATFORM_FILE, Fleet, load
+from tenancy.sources import read
 from tenancy.tenant import Tenant
 
 FleetFolder = Annotated[
@@ -25,9 +27,25 @@ TenantIds = Annotated[
 def open_fleet(folder: Path) -> Fleet:
     """The fleet in `folder`. Raises `CommandError` with every problem."""
     try:
-        return load(folder)
+        fleet = load(folder)
+        _require_conditions(fleet, folder)
     except SpecError as error:
         raise CommandError(str(error)) from error
+    return fleet
+
+
+def _require_conditions(fleet: Fleet, folder: Path) -> None:
+    """Refuses tenants on Google Cloud whose release condition IAM would refuse. Raises `SpecError`, with lines."""
+    if all(tenant.cloud != "gcp" for tenant in fleet.tenants):
+        return
+    from modules.policy.gcp_release import check  # noqa: PLC0415 - quick start where nobody needs it
+
+    try:
+        check(fleet)
+    except SpecError as error:
+        written = read(folder / PLATFORM_FILE, shown=PLATFORM_FILE)
+        placed = [replace(found, line=written.where(tuple(found.field.split(".")))[1]) for found in error.problems]
+        raise SpecError(placed) from error
 
 
 def selected(fleet: Fleet, ids: str | None) -> tuple[Tenant, ...]:

@@ -69,6 +69,10 @@ class Terraform:
         """Finds the providers. Quick when they are there already."""
         self._run("init", "-no-color", "-upgrade=false")
 
+    def find_providers(self) -> None:
+        """Finds the providers and nothing else: the place of the state is not asked for. Changes nothing."""
+        self._run("init", "-no-color", "-upgrade=false", "-backend=false")
+
     def plan(self, file: Path, *, destroy: bool = False) -> Changes:
         """Writes a plan to `file` and returns what it would change."""
         extra = ("-destroy",) if destroy else ()

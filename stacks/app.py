@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from cdktn import App
 
 from modules.aws.profile import PROFILES, ProfileName
 from modules.aws.site import PlatformSite, Site
-from modules.policy.scope import TenantScope
 from stacks.audit import AuditStack
 from stacks.compute import ComputeStack
 from stacks.errors import StackError
@@ -19,8 +18,10 @@ from stacks.organisation import OrganisationStack
 from stacks.perimeter import PerimeterStack
 from stacks.plan import LAYERS, Layer, StackInfo, stack_name
 from stacks.profiles import TARGET_VERSIONS, Target
+from stacks.scopes import tenant_scope
 from stacks.vault import VaultStack
 from tenancy.fleet import Fleet
+from tenancy.platform import CloudName
 from tenancy.tenant import Tenant
 
 ERROR_LEVEL = "@cdktf/error"
@@ -53,13 +54,41 @@ def synthesise(
     target = Target(profile, endpoint, (state_dir or STATE_DIR).absolute())
     out_dir.mkdir(parents=True, exist_ok=True)
     app = App(outdir=str(out_dir), context={"targetVersions": TARGET_VERSIONS})
-    made = [
-        *_platform_stacks(app, fleet, target, wanted),
-        *(stack for tenant in selected for stack in _tenant_stacks(app, fleet, tenant, target, wanted)),
-    ]
+    made = [*_on_aws(app, fleet, selected, target, wanted), *_on_gcp(app, fleet, selected, target, wanted)]
     _forget_stacks_not_in(out_dir, {info.name for info in made})
     _write(app)
     return [replace(info, directory=out_dir.absolute() / "stacks" / info.name) for info in made]
+
+
+def _concerns(cloud: CloudName, fleet: Fleet, selected: Sequence[Tenant]) -> bool:
+    """Whether a cloud's platform stacks are wanted: for its tenants, and for all clouds where no tenant is named."""
+    return any(tenant.cloud == cloud for tenant in selected or fleet.tenants)
+
+
+def _on_aws(
+    app: App, fleet: Fleet, selected: Sequence[Tenant], target: Target, wanted: frozenset[Layer]
+) -> list[StackInfo]:
+    if not _concerns("aws", fleet, selected):
+        return []
+    tenants = [tenant for tenant in selected if tenant.cloud == "aws"]
+    return [
+        *_platform_stacks(app, fleet, target, wanted),
+        *(stack for tenant in tenants for stack in _tenant_stacks(app, fleet, tenant, target, wanted)),
+    ]
+
+
+def _on_gcp(
+    app: App, fleet: Fleet, selected: Sequence[Tenant], target: Target, wanted: frozenset[Layer]
+) -> list[StackInfo]:
+    if not _concerns("gcp", fleet, selected):
+        return []
+    from stacks import gcp  # noqa: PLC0415 - loads the bindings of another provider, which takes seconds
+
+    tenants = [tenant for tenant in selected if tenant.cloud == "gcp"]
+    return [
+        *gcp.platform_stacks(app, fleet, target, wanted),
+        *gcp.tenant_stacks(app, fleet, tenants, target, wanted),
+    ]
 
 
 def _forget_stacks_not_in(out_dir: Path, names: set[str]) -> None:
@@ -94,7 +123,11 @@ def _wanted(layers: Iterable[Layer] | None) -> frozenset[Layer]:
     if unknown:
         msg = f"layer {', '.join(unknown)}: unknown. Choose from {', '.join(LAYERS)}"
         raise StackError(msg)
-    for layer, needs in (("compute", {"vault", "perimeter"}), ("perimeter", {"vault"})):
+    for layer, needs in (
+        ("compute", {"vault", "perimeter"}),
+        ("perimeter", {"vault"}),
+        ("gcp-audit", {"gcp-organisation"}),
+    ):
         if layer in wanted and not needs <= wanted:
             msg = f"layer {layer}: refers to {', '.join(sorted(needs - wanted))}. Name those layers as well"
             raise StackError(msg)
@@ -111,7 +144,8 @@ def _platform_stacks(app: App, fleet: Fleet, target: Target, wanted: frozenset[L
     if "organisation" in wanted:
         known = target.local or fleet.platform.audit.account_id is not None
         audit = fleet.audit_account_id(local=target.local) if known else None
-        OrganisationStack(app, site("organisation", management), target, tenants=fleet.tenants, audit_account_id=audit)
+        tenants = tuple(tenant for tenant in fleet.tenants if tenant.cloud == "aws")
+        OrganisationStack(app, site("organisation", management), target, tenants=tenants, audit_account_id=audit)
         made.append(_info("organisation"))
     if "audit" in wanted:
         AuditStack(app, site("audit", fleet.audit_account_id(local=target.local)), target)
@@ -122,16 +156,7 @@ def _platform_stacks(app: App, fleet: Fleet, target: Target, wanted: frozenset[L
 def _tenant_stacks(app: App, fleet: Fleet, tenant: Tenant, target: Target, wanted: frozenset[Layer]) -> list[StackInfo]:
     if "vault" not in wanted:
         return []
-    if tenant.cloud != "aws":
-        msg = f"{tenant.id}.yaml: cloud = {tenant.cloud}: there are stacks for aws only. Leave the tenant out"
-        raise StackError(msg)
-    scope = TenantScope(
-        names=fleet.names(tenant),
-        account_id=fleet.account_id(tenant, local=target.local),
-        region=tenant.region,
-        audit_account_id=fleet.audit_account_id(local=target.local),
-        management_account_id=fleet.management_account_id(local=target.local),
-    )
+    scope = tenant_scope(fleet, tenant, target.state_dir if target.local else None)
 
     def site(layer: Layer) -> Site:
         return Site(fleet.platform, tenant, scope, target.profile, layer)

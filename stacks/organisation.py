@@ -28,7 +28,7 @@ class OrganisationStack(PlatformStack):
         organisation = Organisation(self, "organisation", management)
         audit = organisation.add_audit_account()
         # The first deployment on AWS makes the audit account, so its id is not written down anywhere yet.
-        organisation.add_locks(audit_account_id or audit.id)
+        organisation.add_locks(audit_account_id or audit.id, audit)
         accounts = {tenant.id: organisation.add_tenant_account(tenant) for tenant in tenants}
         # Account ids belong into the tenant files and platform.yaml; this is where they can be read.
         TerraformOutput(

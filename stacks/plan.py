@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-Layer = Literal["organisation", "audit", "vault", "perimeter", "compute"]
+from tenancy.platform import CloudName
+
+Layer = Literal["organisation", "audit", "gcp-organisation", "gcp-audit", "vault", "perimeter", "compute"]
 
 LAYERS: tuple[Layer, ...] = get_args(Layer)
 
@@ -20,6 +22,7 @@ class StackInfo:
     depends_on: tuple[str, ...]
     tenant: str | None
     layer: Layer
+    cloud: CloudName = "aws"
 
 
 def stack_name(layer: Layer, tenant: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Account ids: given in the tenant file for a real cloud, derived from the e-mail address on the local one."""
+"""Ids of accounts and numbers of projects: given in the tenant file for a real cloud, derived on the local one."""
 
 from __future__ import annotations
 
@@ -14,5 +14,13 @@ def local_account_id(email: str) -> str:
     AWS chooses account ids itself; the local cloud derives them so that stacks can be synthesised before the
     organisation exists.
     """
-    number = int(hashlib.sha256(email.encode()).hexdigest(), 16)
-    return str(number)[:12]
+    return _twelve_digits(email)
+
+
+def local_project_number(project_id: str) -> str:
+    """The number that the local cloud gives to a Google Cloud project: 12 decimal digits, from the project's id."""
+    return _twelve_digits(project_id)
+
+
+def _twelve_digits(text: str) -> str:
+    return str(int(hashlib.sha256(text.encode()).hexdigest(), 16))[:12]

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import ValidationError
-
-from tenancy import accounts, addresses
-from tenancy.base import Spec
+from tenancy import accounts, addresses, google_checks
 from tenancy.errors import Problem, SpecError
-from tenancy.names import Names
+from tenancy.google import GoogleOrganisation
+from tenancy.names import GcpNames, Names, audit_project
 from tenancy.platform import Platform
-from tenancy.sources import Place, Source, dotted, read
+from tenancy.reading import merge, parsed, unknown_field
+from tenancy.sources import Place, Source, read
 from tenancy.tenant import Tenant
 
 PLATFORM_FILE = "platform.yaml"
 DEFAULTS_FILE = "defaults.yaml"
-SpecT = TypeVar("SpecT", bound=Spec)
+OF_ONE_TENANT = ("account_id", "project_id", "project_number", "key_project_number")
+"""Fields that no two tenants share."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,8 @@ class Fleet:
 
     platform: Platform
     tenants: tuple[Tenant, ...]
+    directory: Path = Path("tenants")
+    """Where the files lie; paths in them are relative to it."""
 
     def tenant(self, tenant_id: str) -> Tenant:
         """The tenant with this id. Raises `SpecError` that lists the ids there are."""
@@ -48,6 +49,50 @@ class Fleet:
     def names(self, tenant: Tenant) -> Names:
         """The names of a tenant's resources."""
         return Names(self.platform.name, tenant.id)
+
+    def gcp_names(self, tenant: Tenant) -> GcpNames:
+        """The names of a tenant's resources on Google Cloud."""
+        return GcpNames(self.platform.name, tenant.id, tenant.project_id)
+
+    @property
+    def google(self) -> GoogleOrganisation:
+        """The Google Cloud organisation. Raises `SpecError` where platform.yaml has none."""
+        cloud = self.platform.clouds.get("gcp")
+        if cloud is None or cloud.organisation is None:
+            way_out = "Describe the organisation there, or place the tenant on aws"
+            raise SpecError([Problem(PLATFORM_FILE, 0, "clouds.gcp.organisation", "", "missing", way_out)])
+        return cloud.organisation
+
+    def zone(self, tenant: Tenant) -> str:
+        """The zone of a tenant's machines on Google Cloud. A fleet that was loaded has one for every such tenant."""
+        zone = google_checks.zone_for(tenant, self.platform.clouds[tenant.cloud].shapes[tenant.compute.shape])
+        if zone is None:
+            way_out = "Choose a region that has the machine type"
+            raise SpecError(
+                [Problem(f"{tenant.id}.yaml", 0, "region", tenant.region, "no zone has the shape", way_out)]
+            )
+        return zone
+
+    def project_number(self, tenant: Tenant, *, local: bool) -> str:
+        """The number of the tenant's project: derived on the local cloud, from the tenant file elsewhere."""
+        return _number(tenant, "project_number", self.gcp_names(tenant).project, local=local)
+
+    def key_project_number(self, tenant: Tenant, *, local: bool) -> str:
+        """The number of the project that holds its keys, likewise."""
+        return _number(tenant, "key_project_number", self.gcp_names(tenant).key_project, local=local)
+
+    @property
+    def google_audit_project(self) -> str:
+        """The id of the audit project on Google Cloud."""
+        return self.google.audit_project_id or audit_project(self.platform.name)
+
+    def google_audit_project_number(self, *, local: bool) -> str:
+        """Its number, likewise."""
+        if local:
+            return accounts.local_project_number(self.google_audit_project)
+        if self.google.audit_project_number is None:
+            raise _account_unknown(PLATFORM_FILE, "clouds.gcp.organisation.audit_project_number", "project's number")
+        return self.google.audit_project_number
 
     def account_id(self, tenant: Tenant, *, local: bool) -> str:
         """The tenant's account id: derived on the local cloud, from the tenant file elsewhere."""
@@ -74,9 +119,18 @@ class Fleet:
         return self.platform.organisation.management_account_id
 
 
-def _account_unknown(file: str, field: str) -> SpecError:
+def _account_unknown(file: str, field: str, what: str = "account's id") -> SpecError:
     way_out = "Deploy the organisation first and write the id that it prints into this field, in quotes"
-    return SpecError([Problem(file, 0, field, "", "the account's id is not known", way_out)])
+    return SpecError([Problem(file, 0, field, "", f"the {what} is not known", way_out)])
+
+
+def _number(tenant: Tenant, field: str, project: str, *, local: bool) -> str:
+    if local:
+        return accounts.local_project_number(project)
+    held: str | None = getattr(tenant, field)
+    if held is None:
+        raise _account_unknown(f"{tenant.id}.yaml", field, f"number of project {project}")
+    return held
 
 
 def load(directory: Path, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Fleet:
@@ -86,7 +140,7 @@ def load(directory: Path, overrides: Mapping[str, Mapping[str, Any]] | None = No
     problem of every file at once.
     """
     problems: list[Problem] = []
-    platform = _platform(directory, problems)
+    platform, platform_source = _platform(directory, problems)
     defaults = _defaults(directory, problems)
     tenants: list[tuple[Tenant, Source]] = []
     known: set[str] = set()
@@ -97,13 +151,13 @@ def load(directory: Path, overrides: Mapping[str, Mapping[str, Any]] | None = No
             continue
         known.add(path.stem)
         source.under = defaults
-        merged = _merge(_merge(defaults.value or {}, source.value), (overrides or {}).get(path.stem, {}))
-        tenant = _model(Tenant, merged, source, problems)
+        merged = merge(merge(defaults.value or {}, source.value), (overrides or {}).get(path.stem, {}))
+        tenant = parsed(Tenant, merged, source, problems)
         if tenant is None:
             continue
         if tenant.id != path.stem:
             way_out = f"Name the file {tenant.id}.yaml or change the id"
-            problems.append(_at(source, ("id",), tenant.id, f"the file is called {path.name}", way_out))
+            problems.append(source.problem(("id",), tenant.id, f"the file is called {path.name}", way_out))
         tenants.append((tenant, source))
     for stray in sorted(set(overrides or {}) - known):
         way_out = f"Tenants are: {', '.join(sorted(known))}"
@@ -113,16 +167,20 @@ def load(directory: Path, overrides: Mapping[str, Mapping[str, Any]] | None = No
     if platform is not None:
         for tenant, source in tenants:
             problems += _against_platform(platform, tenant, source)
+        problems += google_checks.fleet_problems(platform, platform_source, tenants)
     if problems or platform is None:
         # A wrong default is wrong once, however many tenants inherit it.
         raise SpecError(list(set(problems)))
-    return Fleet(platform, tuple(sorted((tenant for tenant, _ in tenants), key=lambda tenant: tenant.id)))
+    return Fleet(platform, tuple(sorted((tenant for tenant, _ in tenants), key=lambda tenant: tenant.id)), directory)
 
 
-def _platform(directory: Path, problems: list[Problem]) -> Platform | None:
+def _platform(directory: Path, problems: list[Problem]) -> tuple[Platform | None, Source]:
     source = read(directory / PLATFORM_FILE, shown=PLATFORM_FILE)
     problems += source.problems
-    return None if source.value is None else _model(Platform, source.value, source, problems)
+    platform = None if source.value is None else parsed(Platform, source.value, source, problems)
+    if platform is not None:
+        problems += google_checks.platform_problems(platform, source)
+    return platform, source
 
 
 def _defaults(directory: Path, problems: list[Problem]) -> Source:
@@ -132,12 +190,12 @@ def _defaults(directory: Path, problems: list[Problem]) -> Source:
     source = read(path, shown=DEFAULTS_FILE)
     problems += source.problems
     for field in sorted(set(source.value or {}) - set(Tenant.model_fields)):
-        problems.append(_unknown_field(source, (field,), sorted(Tenant.model_fields)))
+        problems.append(unknown_field(source, (field,), sorted(Tenant.model_fields)))
         del source.value[field]
-    for field in ("id", "account_id"):
+    for field in ("id", *OF_ONE_TENANT):
         if source.value and field in source.value:
             way_out = "Write it in each tenant's file"
-            problems.append(_at(source, (field,), str(source.value.pop(field)), "cannot be a default", way_out))
+            problems.append(source.problem((field,), str(source.value.pop(field)), "cannot be a default", way_out))
     return source
 
 
@@ -156,66 +214,9 @@ def _tenant_files(directory: Path, problems: list[Problem]) -> list[Path]:
     return paths
 
 
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings merge field by field; everything else, lists included, is replaced whole."""
-    merged = dict(base)
-    for key, value in over.items():
-        held = merged.get(key)
-        merged[key] = _merge(held, value) if isinstance(held, dict) and isinstance(value, Mapping) else value
-    return merged
-
-
-def _model(model: type[SpecT], value: Mapping[str, Any], source: Source, problems: list[Problem]) -> SpecT | None:
-    try:
-        return model.model_validate(value)
-    except ValidationError as invalid:
-        for error in invalid.errors():
-            place: Place = tuple(error["loc"])
-            if error["type"] == "extra_forbidden":
-                problems.append(_unknown_field(source, place, _fields_around(model, place)))
-                continue
-            shown = "" if error["type"] == "missing" or isinstance(error["input"], dict) else repr(error["input"])
-            message = error["msg"].removeprefix("Value error, ")
-            problems.append(_at(source, place, shown[:80], message, _way_out(error["type"])))
-        return None
-
-
-def _way_out(kind: str) -> str:
-    if kind == "missing":
-        return "Add the field, or give it a value in defaults.yaml"
-    if kind.endswith(("_type", "_parsing")):
-        return "Write a value of that type"
-    return "See `bulkhead tenants schema` for what the field takes"
-
-
-def _fields_around(model: type[Spec], place: Place) -> list[str]:
-    """The fields that the mapping around `place` takes; empty where that is not a specification of ours."""
-    current: Any = model
-    for part in place[:-1]:
-        if isinstance(part, int):
-            continue
-        field = getattr(current, "model_fields", {}).get(part)
-        if field is None:
-            return []
-        inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
-        current = next((kind for kind in inner if isinstance(kind, type) and issubclass(kind, Spec)), None)
-    return sorted(getattr(current, "model_fields", {}))
-
-
-def _unknown_field(source: Source, place: Place, fields: list[str]) -> Problem:
-    name = str(place[-1])
-    close = difflib.get_close_matches(name, fields, n=1)
-    known = f"Known here: {', '.join(fields)}" if fields else "Remove it"
-    return _at(source, place, "", "unknown field", f"Did you mean `{close[0]}`?" if close else known)
-
-
-def _at(source: Source, place: Place, value: str, message: str, way_out: str) -> Problem:
-    return Problem(*source.where(place), dotted(place) or "(file)", value, message, way_out)
-
-
 def _unique_ids(tenants: list[tuple[Tenant, Source]]) -> list[Problem]:
     problems: list[Problem] = []
-    for field in ("id", "account_id"):
+    for field in ("id", *OF_ONE_TENANT):
         first: dict[str, str] = {}
         for tenant, source in tenants:
             value = getattr(tenant, field)
@@ -223,7 +224,7 @@ def _unique_ids(tenants: list[tuple[Tenant, Source]]) -> list[Problem]:
                 continue
             if value in first:
                 message, way_out = f"also used in {first[value]}", "Every tenant has its own"
-                problems.append(_at(source, (field,), value, message, way_out))
+                problems.append(source.problem((field,), value, message, way_out))
             first.setdefault(value, source.file)
     return problems
 
@@ -232,7 +233,7 @@ def _overlapping(tenants: list[tuple[Tenant, Source]]) -> list[Problem]:
     sources = {source.file: source for _, source in tenants}
     ranges = [(source.file, tenant.network.cidr) for tenant, source in tenants]
     return [
-        _at(sources[owner], ("network", "cidr"), cidr, f"overlaps {other_cidr} of {other}", "Choose a free range")
+        sources[owner].problem(("network", "cidr"), cidr, f"overlaps {other_cidr} of {other}", "Choose a free range")
         for owner, cidr, other, other_cidr in addresses.overlaps(ranges)
     ]
 
@@ -244,12 +245,12 @@ def _against_platform(platform: Platform, tenant: Tenant, source: Source) -> lis
         choices = list(names)
         if value not in choices:
             way_out = f"Known: {', '.join(choices)}"
-            problems.append(_at(source, place, value, f"the platform has no such {what}", way_out))
+            problems.append(source.problem(place, value, f"the platform has no such {what}", way_out))
 
     def at_least(place: Place, value: int, floor: int) -> None:
         if value < floor:
             way_out = f"Write at least {floor}"
-            problems.append(_at(source, place, str(value), f"below the platform's floor of {floor} days", way_out))
+            problems.append(source.problem(place, str(value), f"below the platform's floor of {floor} days", way_out))
 
     known(("cloud",), tenant.cloud, platform.clouds, "cloud")
     cloud = platform.clouds.get(tenant.cloud)
@@ -264,10 +265,10 @@ def _against_platform(platform: Platform, tenant: Tenant, source: Source) -> lis
         if held is not None and dataset.retention_days > held.max_retention_days:
             message = f"class {dataset.sensitivity} may be kept at most {held.max_retention_days} days"
             value, way_out = str(dataset.retention_days), f"Write at most {held.max_retention_days}"
-            problems.append(_at(source, (*place, "retention_days"), value, message, way_out))
+            problems.append(source.problem((*place, "retention_days"), value, message, way_out))
     at_least(("audit", "retention_days"), tenant.audit.retention_days, platform.floors.audit_retention_days)
     if tenant.key_rotation_days > platform.floors.key_rotation_days:
         message = f"slower than the platform's limit of {platform.floors.key_rotation_days} days"
         way_out = f"Write at most {platform.floors.key_rotation_days}"
-        problems.append(_at(source, ("key_rotation_days",), str(tenant.key_rotation_days), message, way_out))
-    return problems
+        problems.append(source.problem(("key_rotation_days",), str(tenant.key_rotation_days), message, way_out))
+    return problems + google_checks.tenant_problems(platform, tenant, source)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tenancy.base import AccountId, Days, Email, Identifier, Spec, Text
+from tenancy.google import ContainerDigest, ContainerImage, GoogleOrganisation, Zone
 
 CloudName = Literal["aws", "gcp"]
+Provisioning = Literal["standard", "spot", "flex-start"]
+"""How a machine is bought: at once and for as long as needed, while there is spare capacity, or queued and limited."""
+
+MemoryEncryption = Literal["TDX", "SEV", "SEV_SNP"]
+"""Confidential computing of the CPU, in Compute Engine's spelling (`confidential_instance_type`)."""
+
+ConfidentialGpu = Literal["required"] | Annotated[str, Field(min_length=20, max_length=400)]
+"""`required`, or words that say why tenants' GPUs need no confidential mode; reports repeat the words."""
 
 
 class Shape(Spec):
@@ -17,13 +26,53 @@ class Shape(Spec):
     instance_type: Text = Field(description="The cloud's own name of the machine type, e.g. p5.48xlarge.")
     gpus: int = Field(default=0, ge=0, le=16, description="Accelerators in one machine.")
     description: Text = Field(description="What it is for, in words.")
+    zones: tuple[Zone, ...] = Field(
+        default=(), description="Zones that have the machine type in this mode. Needed on gcp; see docs/clouds.md."
+    )
+    confidential: MemoryEncryption | None = Field(
+        default=None, description="How the machine's memory is encrypted. Needed on gcp; AWS has no such GPU machine."
+    )
+    confidential_gpu: bool = Field(default=False, description="Whether the GPU runs in confidential mode (cc_mode ON).")
+    provisioning: tuple[Provisioning, ...] = Field(
+        default=("standard",), min_length=1, description="How the cloud sells the machine type."
+    )
+
+
+class Release(Spec):
+    """One measured build of an image: its reference values, and how far its roll-out has come."""
+
+    reference: Text = Field(
+        description="File with the reference values, relative to the folder of this file: the signed set of "
+        "`bulkhead image measure`, or a plain set as YAML or JSON."
+    )
+    signed_by: Text | None = Field(
+        default=None, description="Public key (PEM) that must have signed a signed set, relative to the same folder."
+    )
+    stage: Literal["canary", "active", "retired"] = Field(
+        default="active",
+        description="`canary`: for the tenants in `canaries` only. `retired`: for nobody; listed with its reason.",
+    )
+    reason: str = Field(default="", max_length=400, description="Why it was retired.")
 
 
 class Image(Spec):
     """A measured image that machines may boot."""
 
     ami: str | None = Field(default=None, pattern=r"^ami-[0-9a-f]{8,17}$", description="The AMI on AWS.")
+    container: ContainerImage | None = Field(
+        default=None, description="The trainer's OCI image on gcp, by digest; Confidential Space runs it."
+    )
+    also_accepted: tuple[ContainerDigest, ...] = Field(
+        default=(), description="Digests to which keys are released beside `container` while a new image rolls out."
+    )
     description: Text = Field(description="What is in it.")
+    releases: tuple[Release, ...] = Field(
+        default=(),
+        description="Builds whose machines are given keys. While there is none, data keys open for nobody.",
+    )
+    canaries: tuple[Identifier, ...] = Field(
+        default=(), description="Tenants whose machines may boot builds in the stage `canary`."
+    )
 
 
 class Cloud(Spec):
@@ -32,6 +81,20 @@ class Cloud(Spec):
     regions: tuple[Text, ...] = Field(min_length=1, description="Regions in which tenants may be placed.")
     shapes: dict[str, Shape] = Field(min_length=1, description="Machine shapes by the name that tenant files use.")
     images: dict[str, Image] = Field(min_length=1, description="Images by the name that tenant files use.")
+    organisation: GoogleOrganisation | None = Field(default=None, description="Needed on gcp; AWS's stands above.")
+    confidential_gpu: ConfidentialGpu | None = Field(
+        default=None,
+        description="gcp: `required` (also when left out), or words that say why not. AWS has no confidential GPU.",
+    )
+    stable_image_waiver: Annotated[str, Field(min_length=20, max_length=400)] | None = Field(
+        default=None,
+        description="gcp: words that say why a Confidential Space image without support attribute STABLE is accepted.",
+    )
+
+    @property
+    def demands_confidential_gpu(self) -> bool:
+        """Whether a GPU without confidential mode is refused. Meaningful on gcp only."""
+        return self.confidential_gpu in (None, "required")
 
 
 class Organisation(Spec):

@@ -40,6 +40,10 @@ class Source:
             place = place[:-1]
         return self.file, self.lines.get(place, 0)
 
+    def problem(self, place: Place, value: str, message: str, way_out: str) -> Problem:
+        """A problem at `place`, with the file and line where it stands."""
+        return Problem(*self.where(place), dotted(place) or "(file)", value, message, way_out)
+
 
 class _Builder:
     """Turns a node tree into values, lines and problems."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from tenancy import addresses
 from tenancy.base import AccountId, Days, Email, Identifier, Spec, Text
+from tenancy.google import ProjectId, ProjectNumber, Zone
 from tenancy.lifecycle import State
 from tenancy.names import PLATFORM_TENANT
-from tenancy.platform import CloudName
+from tenancy.platform import CloudName, Provisioning
 
 
 def _tenant_range(value: str) -> str:
@@ -22,6 +23,9 @@ def _tenant_range(value: str) -> str:
 
 
 Cidr = Annotated[str, Field(examples=["10.20.0.0/20"]), AfterValidator(_tenant_range)]
+
+
+PerimeterMode = Literal["dry-run", "enforced"]
 
 
 class Contacts(Spec):
@@ -56,6 +60,22 @@ class Compute(Spec):
     shape: str = Field(description="One of the platform's shapes for the tenant's cloud.")
     image: str = Field(description="One of the platform's images for the tenant's cloud.")
     max_nodes: int = Field(default=1, ge=0, le=64)
+    provisioning: Provisioning = Field(
+        default="standard", description="How machines are bought; one of those that the shape offers."
+    )
+    max_run_hours: int | None = Field(
+        default=None,
+        ge=1,
+        le=168,
+        description="gcp: a machine is deleted after so many hours. Needed with flex-start (at most 7 days).",
+    )
+
+    @model_validator(mode="after")
+    def _flex_start_ends(self) -> Self:
+        if self.provisioning == "flex-start" and self.max_run_hours is None:
+            msg = "`provisioning: flex-start` needs `max_run_hours`, between 1 and 168"
+            raise ValueError(msg)
+        return self
 
 
 class Budget(Spec):
@@ -103,9 +123,29 @@ class Tenant(Spec):
     title: Text
     cloud: CloudName
     region: Text
+    zone: Zone | None = Field(
+        default=None,
+        description="gcp: where machines run, unless the first zone of the region that has the shape will do.",
+    )
     account_id: AccountId | None = Field(
         default=None,
         description="The tenant's AWS account. Needed in the cloud profile once the organisation has made it.",
+    )
+    project_id: ProjectId | None = Field(
+        default=None,
+        max_length=25,
+        description="gcp: the tenant's project, where `<platform>-<id>` is taken by someone else in the world.",
+    )
+    project_number: ProjectNumber | None = Field(
+        default=None,
+        description="gcp: the project's number. Needed in the cloud profile once the organisation has made it.",
+    )
+    key_project_number: ProjectNumber | None = Field(
+        default=None, description="gcp: likewise the number of the project that holds the keys, `<project>-keys`."
+    )
+    perimeter: PerimeterMode = Field(
+        default="enforced",
+        description="gcp: `dry-run` only reports what the perimeter would refuse; the tenant is not isolated yet.",
     )
     lifecycle: Lifecycle = Lifecycle()
     contacts: Contacts

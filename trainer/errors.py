@@ -24,6 +24,8 @@ class Reason(StrEnum):
     """The key does not open what it should open."""
     KEY_UNAVAILABLE = "key-unavailable"
     """The key service refused or does not know the key."""
+    ATTESTATION = "attestation"
+    """The machine cannot prove what it booted: no document, or an answer that was not made for this machine."""
     BAD_SIGNATURE = "bad-signature"
     """A manifest is unsigned, signed by somebody else, or changed after signing."""
     STALE = "stale"
@@ -40,6 +42,8 @@ class Reason(StrEnum):
     """The other side of the agent's socket did not keep to the protocol."""
     WORKER = "worker"
     """The worker process failed."""
+    PEER = "peer"
+    """Another node of the job was lost, is not what it says it is, or the nodes cannot be joined."""
     SANDBOX = "sandbox"
     """The sandbox could not be set up as demanded."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from compliance.facts.google_scope import google_scope_of
 from compliance.facts.scope import PLATFORM, DataSetScope, Scope, TenantScope, WaiverScope
 from tenancy import names
 from tenancy.fleet import Fleet
@@ -17,7 +18,7 @@ AUDIT = "audit"
 def scope_of(
     fleet: Fleet, *, local: bool, accounts: Mapping[str, str] | None = None, only: Sequence[str] | None = None
 ) -> Scope:
-    """The scope of a fleet's AWS tenants.
+    """The scope of a fleet: its AWS tenants, and beside them those on Google Cloud.
 
     Args:
         fleet: the platform and its tenants.
@@ -59,6 +60,7 @@ def scope_of(
             _tenant(fleet, tenant, given.get(tenant.id) or fleet.account_id(tenant, local=local)) for tenant in tenants
         ),
         judged=tuple(judged),
+        google=google_scope_of(fleet, local=local),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from compliance.facts.errors import BundleError
+from compliance.facts.google_scope import GoogleScope, google_scope_from_json
 
 PLATFORM = "platform"
 """The tenant of what belongs to no tenant: the organisation, the audit account."""
@@ -92,6 +93,8 @@ class Scope:
     tenants: tuple[TenantScope, ...]
     judged: tuple[str, ...] = field(default=())
     """Tenants that results are wanted for, `platform` among them if wanted."""
+    google: GoogleScope | None = None
+    """The tenants on Google Cloud; None if there are none."""
 
     def tenant(self, name: str) -> TenantScope:
         """The tenant of this id."""
@@ -123,6 +126,7 @@ def scope_from_json(value: dict[str, Any]) -> Scope:
         tenants = tuple(_tenant(tenant) for tenant in value["tenants"])
         rest: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
         rest["tenants"] = tenants
+        rest["google"] = google_scope_from_json(value.get("google"))
         return Scope(**rest)
     except (KeyError, TypeError) as error:
         msg = f"scope.json: {error}; the bundle was written by another version: scan again"

@@ -1,9 +1,11 @@
-"""The node's first service: answers the host's questions about the boot and passes on the worker's progress.
+"""The node's first service: answers the host's question about the boot, then runs the trainer's agent on the job.
 
-It talks JSON lines over the virtio port `bulkhead.control`. The host sends one line, `{"nonce": hex, "work": bool,
-"job": text}`; `job` is optional and its hash is extended into register 14 first. The node answers with its evidence,
-then, if there is work, with each line of the worker, then with `{"event": "end"}`.
-Keys, data and jobs are the trainer's agent's business, not this one's.
+It talks JSON lines over the virtio port `bulkhead.control`. The host sends one line, the `Assignment`; the node
+answers with its evidence, then, if there is work, with each event of the trainer's agent, then with `{"event": "end"}`.
+The hash of the job is extended into register 14 before the node gives evidence and before anything of the job runs.
+
+What the host says is not trusted with anything: it could as well pull the plug. Keys come only to measured machines,
+and an endpoint that is not the tenant's cloud has none to give.
 """
 
 from __future__ import annotations
@@ -11,18 +13,21 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
 
+from .assignment import Assignment, AssignmentError, read_assignment
 from .evidence import EvidenceError, collect, measure_job
 
 PORT = Path("/dev/virtio-ports/bulkhead.control")
 SOCKET = Path("/run/bulkhead/worker.sock")
+JOB = Path("/run/bulkhead/job.json")
 PORT_PATIENCE = 60.0
 """Seconds to wait for the port's device and for the host's question."""
-WORKER_PATIENCE = 600.0
-LONGEST_LINE = 1 << 16
+NETWORK_PATIENCE = 60.0
+LONGEST_LINE = 1 << 20
 
 
 def uptime() -> float:
@@ -66,7 +71,7 @@ def read_line(port: int) -> bytes:
 
 
 def ready() -> None:
-    """Tells systemd that the worker may connect now (sd_notify(3)); does nothing when systemd did not start us."""
+    """Tells systemd that the worker may start now (sd_notify(3)); does nothing when systemd did not start us."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
@@ -80,22 +85,44 @@ def send(port: int, message: dict[str, object]) -> None:
         data = data[os.write(port, data) :]
 
 
-def serve_worker(listener: socket.socket, port: int) -> bool:
-    """Passes the worker's lines to the host; true when the worker said that it ended well.
+def reach(host: str, number: int, patience: float = NETWORK_PATIENCE) -> None:
+    """Waits until the cloud's address can be reached; DHCP may still be under way.
 
     Raises:
-        TimeoutError: the worker was silent for too long.
+        TimeoutError: it cannot.
     """
-    listener.settimeout(WORKER_PATIENCE)
-    connection, _ = listener.accept()
-    connection.settimeout(WORKER_PATIENCE)
-    good = False
-    with connection, connection.makefile("rb") as lines:
-        for line in iter(lambda: lines.readline(LONGEST_LINE), b""):
-            message = json.loads(line)
-            good = message.get("event") == "trained"
-            send(port, {"from": "worker", **message})
-    return good
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            socket.create_connection((host, number), timeout=5).close()
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{host}:{number} cannot be reached: {error}") from error
+            time.sleep(0.2)
+        else:
+            return
+
+
+def work(assignment: Assignment, listener: socket.socket, port: int) -> bool:
+    """Runs the trainer's agent on the job, passing its events on; true when it ended well.
+
+    Raises:
+        TimeoutError: the network did not come up.
+        OSError: the agent could not be started.
+    """
+    JOB.write_text(assignment.job)
+    reach(*assignment.address())
+    environment = {**os.environ, **assignment.environment(), "BULKHEAD_WORKER": f"fd:{listener.fileno()}"}
+    command = [sys.executable, "--check-hash-based-pycs", "never", "-P", "-m", "trainer.agent", "--job", str(JOB)]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, pass_fds=(listener.fileno(),)
+    ) as agent:
+        listener.close()
+        assert agent.stdout is not None
+        with agent.stdout as lines:
+            for line in iter(lambda: lines.readline(LONGEST_LINE), b""):
+                send(port, {"from": "trainer", **json.loads(line)})
+    return agent.returncode == 0
 
 
 def main() -> int:
@@ -106,14 +133,15 @@ def main() -> int:
     listener.listen(1)
     ready()
     port = open_port()
-    question = json.loads(read_line(port))
+    send(port, {"event": "started"})
+    good = False
     try:
-        own = [measure_job(question["job"].encode())] if question.get("job") else []
-        send(port, {"event": "evidence", "evidence": collect(bytes.fromhex(question["nonce"]), own)})
-    except (EvidenceError, OSError) as error:
-        send(port, {"event": "error", "message": f"evidence: {error}"})
-        return 1
-    good = serve_worker(listener, port) if question.get("work") else True
+        assignment = read_assignment(read_line(port))
+        own = [measure_job(assignment.job.encode())] if assignment.job else []
+        send(port, {"event": "evidence", "evidence": collect(assignment.nonce, own)})
+        good = work(assignment, listener, port) if assignment.endpoint else True
+    except (AssignmentError, EvidenceError, OSError, ValueError) as error:
+        send(port, {"event": "error", "message": f"{type(error).__name__}: {error}"})
     send(port, {"event": "end", "good": good})
     return 0 if good else 1
 

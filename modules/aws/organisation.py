@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cdktn import TerraformResourceLifecycle
 from cdktn_provider_aws.iam_organizations_features import IamOrganizationsFeatures
 from cdktn_provider_aws.organizations_account import OrganizationsAccount
@@ -55,8 +57,8 @@ class Organisation(Construct):
         self.tenants_unit = self._unit("tenants", settings.tenants_unit)
         self.quarantine_unit = self._unit("quarantine", settings.quarantine_unit)
 
-    def add_locks(self, audit_account_id: str) -> None:
-        """The identity and resource locks on both units, and the quarantine on its own."""
+    def add_locks(self, audit_account_id: str, audit: OrganizationsAccount) -> None:
+        """The identity and resource locks on both units, the quarantine on its own, and the audit account's lock."""
         platform = self._site.platform.name
         service_control = documents.service_control_policies(
             platform, _regions(self._site), self._site.management_account_id
@@ -71,6 +73,7 @@ class Organisation(Construct):
         self._policies("scp", SERVICE_CONTROL, service_control, units)
         self._policies("rcp", RESOURCE_CONTROL, resource_control, units)
         self._policies("scp", SERVICE_CONTROL, quarantine, {"quarantine": self.quarantine_unit})
+        self._policies("scp", SERVICE_CONTROL, {f"{platform}-audit-lock": documents.audit_policy()}, {"audit": audit})
 
     def add_tenant_account(self, tenant: Tenant) -> OrganizationsAccount:
         """The tenant's account, in the unit that its lifecycle state asks for."""
@@ -79,7 +82,7 @@ class Organisation(Construct):
         return self._account(tenant.id, unit.id, {"tenant": tenant.id})
 
     def add_audit_account(self) -> OrganizationsAccount:
-        """The audit account: under the root, because no policy of the tenants is meant for it."""
+        """The audit account: under the root, away from the tenants' policies; it has one of its own."""
         return self._account("audit", self.root.roots.get(0).id, {})
 
     def _unit(self, name: str, shown: str) -> OrganizationsOrganizationalUnit:
@@ -108,7 +111,7 @@ class Organisation(Construct):
         kind: Kind,
         policy_type: str,
         policies: dict[str, Document],
-        units: dict[str, OrganizationsOrganizationalUnit],
+        targets: Mapping[str, OrganizationsOrganizationalUnit | OrganizationsAccount],
     ) -> None:
         for name, document in policies.items():
             policy = OrganizationsPolicy(
@@ -120,9 +123,9 @@ class Organisation(Construct):
                 tags=self._site.tags(),
                 depends_on=[self.root],
             )
-            for unit_name, unit in units.items():
+            for target_name, target in targets.items():
                 OrganizationsPolicyAttachment(
-                    self, f"{kind}-{name}-on-{unit_name}", policy_id=policy.id, target_id=unit.id
+                    self, f"{kind}-{name}-on-{target_name}", policy_id=policy.id, target_id=target.id
                 )
 
 

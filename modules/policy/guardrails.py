@@ -189,6 +189,37 @@ def deny_blinding_the_audit() -> Statement:
     }
 
 
+def deny_thinning_the_evidence() -> Statement:
+    """Stops anyone but the deployer from shortening, redirecting or shredding what the audit account keeps.
+
+    Objects under retention cannot be deleted by anyone; this guards what is written tomorrow, and the key.
+    """
+    return {
+        "Sid": "DenyThinningTheEvidence",
+        "Effect": "Deny",
+        "Action": [
+            "s3:BypassGovernanceRetention",
+            "s3:DeleteBucket",
+            "s3:DeleteBucketPolicy",
+            "s3:PutAccountPublicAccessBlock",
+            "s3:PutBucketAcl",
+            "s3:PutBucketObjectLockConfiguration",
+            "s3:PutBucketPolicy",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:PutBucketVersioning",
+            "s3:PutEncryptionConfiguration",
+            "s3:PutLifecycleConfiguration",
+            "s3:PutReplicationConfiguration",
+            "kms:DisableKey",
+            "kms:DisableKeyRotation",
+            "kms:PutKeyPolicy",
+            "kms:ScheduleKeyDeletion",
+        ],
+        "Resource": "*",
+        "Condition": other_than(DEPLOYER),
+    }
+
+
 def deny_lifting_account_blocks() -> Statement:
     """Stops account-wide protections from being switched off."""
     return {

@@ -8,6 +8,7 @@ from modules.policy.conditions import DEPLOYER, foreign_resource, merged, other_
 from modules.policy.scope import Statement
 
 IMAGES = "arn:aws:ec2:*::image/*"
+MAKING_VOLUMES = "ec2:CreateVolume"
 
 
 def deny_resources_of_other_accounts() -> Statement:
@@ -15,9 +16,24 @@ def deny_resources_of_other_accounts() -> Statement:
     return {
         "Sid": "DenyResourcesOfOtherAccounts",
         "Effect": "Deny",
-        "Action": "*",
+        "NotAction": [MAKING_VOLUMES],
         # AWS's own policies and prefix lists belong to no account of ours; images have a statement of their own.
         "NotResource": ["arn:aws:iam::aws:policy/*", "arn:aws:ec2:*:aws:prefix-list/*", IMAGES],
+        "Condition": foreign_resource("${aws:PrincipalAccount}"),
+    }
+
+
+def deny_volumes_from_snapshots() -> Statement:
+    """Stops a volume from being made of another account's snapshot.
+
+    A request to make a volume lacks `aws:ResourceAccount` (IAM User Guide), so this refuses all snapshots, the tenant's
+    own included: disks of nodes are made by EC2 itself, with the machine. Empty volumes are nobody else's business.
+    """
+    return {
+        "Sid": "DenyVolumesFromSnapshots",
+        "Effect": "Deny",
+        "Action": MAKING_VOLUMES,
+        "Resource": "arn:aws:ec2:*:*:snapshot/*",
         "Condition": foreign_resource("${aws:PrincipalAccount}"),
     }
 

@@ -21,6 +21,7 @@ def service_control_policies(platform: str, regions: Collection[str], management
     return {
         f"{platform}-identity-lock": document(
             identity_lock.deny_resources_of_other_accounts(),
+            identity_lock.deny_volumes_from_snapshots(),
             identity_lock.deny_images_of_other_accounts(management_account),
             identity_lock.deny_leaving(),
             identity_lock.deny_touching_the_deployer(),
@@ -54,10 +55,21 @@ def resource_control_policies(platform: str, audit_account: str, management_acco
     }
 
 
+def audit_policy() -> Document:
+    """For the audit account: its evidence outlives whoever holds a role there, and the account stays where it is."""
+    return document(
+        identity_lock.deny_leaving(),
+        identity_lock.deny_touching_the_deployer(),
+        identity_lock.deny_long_lived_identities(),
+        guardrails.deny_thinning_the_evidence(),
+    )
+
+
 def quarantine_policy(platform: str) -> Document:
     """For the quarantine unit: nothing but the deployer may act, so the tenant stops while its evidence stays.
 
-    The role of the flow logs goes on: it is no service-linked role, so the records would stop with the tenant.
+    The role of the flow logs goes on: it is no service-linked role, so the records would stop with the tenant. So does
+    the auditor, who only reads: an incident is when the evidence is wanted.
     """
     return document(
         {
@@ -65,6 +77,8 @@ def quarantine_policy(platform: str) -> Document:
             "Effect": "Deny",
             "Action": "*",
             "Resource": "*",
-            "Condition": other_than(DEPLOYER, f"arn:aws:iam::*:role/{platform}-*-flow-log"),
+            "Condition": other_than(
+                DEPLOYER, *(f"arn:aws:iam::*:role/{platform}-*-{role}" for role in ("flow-log", "auditor"))
+            ),
         }
     )

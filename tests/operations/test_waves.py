@@ -18,7 +18,7 @@ def test_dependencies_come_first() -> None:
 
 
 def test_independent_work_overlaps() -> None:
-    meeting = threading.Barrier(2, timeout=20)
+    meeting = threading.Barrier(2, timeout=120)
     waves.run({"a": [], "b": []}, lambda _: meeting.wait())
 
 

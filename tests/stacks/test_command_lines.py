@@ -53,7 +53,7 @@ def deploy(tool, environment, out_dir):
     command = [COMMAND_LINES / tool, "deploy", "organisation", "--auto-approve", "--skip-provider-lock"]
     arguments = ["--output", str(out_dir), "--outputs-file", str(out_dir / "outputs.json")]
     done = subprocess.run(
-        [*command, *arguments], env=environment, capture_output=True, text=True, timeout=400, check=False
+        [*command, *arguments], env=environment, capture_output=True, text=True, timeout=1000, check=False
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout, json.loads((out_dir / "outputs.json").read_text())["organisation"]
@@ -62,7 +62,7 @@ def deploy(tool, environment, out_dir):
 def test_one_deploys_and_the_other_finds_nothing_to_change(environment, tmp_path):
     out_dir = tmp_path / "out"
     shown, outputs = deploy("cdktn", environment, out_dir)
-    assert "Resources: 17 added, 0 changed, 0 destroyed" in shown
+    assert "Resources: 19 added, 0 changed, 0 destroyed" in shown
     assert set(outputs["account_ids"]) == {"acme", "audit", "globex"}
     assert {path.name for path in (out_dir / "stacks").iterdir()} == {
         "organisation",
@@ -86,7 +86,7 @@ def test_a_bad_tenant_file_stops_the_command_line(environment, tmp_path):
         env={**environment, "BULKHEAD_FLEET": str(folder)},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,
         check=False,
     )
     assert done.returncode != 0

@@ -127,10 +127,10 @@ def a_device() -> str:
 def attempt(code: str, given: dict[str, Any], *, confined: bool) -> str:
     command = [sys.executable, "-c", PROGRAM.replace("{attempt}", code), json.dumps(given)]
     if not confined:
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout.strip()
     with confine(command, 4 << 30, 64, "cpu") as sandbox:
         run = subprocess.run(
-            sandbox.command, check=False, env=worker_environment(), cwd="/", capture_output=True, text=True, timeout=60
+            sandbox.command, check=False, env=worker_environment(), cwd="/", capture_output=True, text=True, timeout=300
         )
     assert run.returncode == 0, run.stderr
     return run.stdout.strip()

@@ -13,15 +13,9 @@ import pyarrow.parquet.encryption as pe
 import pytest
 
 from trainer.errors import Reason, TrainerError
-from trainer.formats.parquet import (
-    ColumnKeys,
-    _Wrapper,
-    derive_keys,
-    file_identity,
-    read_table,
-    rotate_table,
-    write_table,
-)
+from trainer.formats.parquet import MasterKeys, read_table, write_table
+from trainer.formats.parquet_identity import file_identity
+from trainer.formats.parquet_keys import ColumnKeys, derive_keys, material_name, rewrap_material
 
 COLUMNS = {"age": "internal", "income of 2024": "internal", "diagnosis": "restricted"}
 PLACE = {"tenant": "acme", "data_set": "people", "version": "1"}
@@ -90,7 +84,7 @@ def test_the_ctr_mode_is_refused(tmp_path: Path) -> None:
         internal_key_material=False,
         data_key_length_bits=256,
     )
-    factory = pe.CryptoFactory(lambda _: _Wrapper(keys()))
+    factory = pe.CryptoFactory(lambda _: MasterKeys(keys()))
     properties = factory.file_encryption_properties(
         pe.KmsConnectionConfig(), configuration, parquet_file_path=str(path)
     )
@@ -130,7 +124,8 @@ def test_another_genuine_file_in_its_place_is_refused(file: Path, tmp_path: Path
 
 def test_rotation_changes_the_key_material_only(file: Path) -> None:
     before = file.read_bytes()
-    rotate_table(file, keys(1), keys(2))
+    beside = file.parent / material_name(file.name)
+    beside.write_text(rewrap_material(beside.read_text(), keys(1), keys(2), "people"))
     assert file.read_bytes() == before
     assert read_table(file, keys(2), tuple(COLUMNS)).equals(TABLE)
     assert refused(file, keys(1), ("age",)) == Reason.TAMPERED

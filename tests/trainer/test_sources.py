@@ -183,7 +183,9 @@ def test_a_class_for_a_column_that_is_not_there_is_refused(local: Backends, tmp_
     assert local.log.read("data.set") == []
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(
     hnp.arrays(st.sampled_from(["<f4", "<i8", "|u1", "|b1"]), st.integers(1, 400)),
     st.integers(1, 300),

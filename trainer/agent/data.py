@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import base64
 import os
-import tempfile
-from collections import OrderedDict
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
+from trainer.agent.cache import CiphertextCache, reopened_read_only
+from trainer.agent.tables import OpenedTable
 from trainer.backends import Backends
 from trainer.data.table import DataView, ShardView
 from trainer.errors import Reason, TrainerError
 from trainer.export.model import DataOrigin
 from trainer.formats.container import HEADER_BYTES, Binding, parse_header
 from trainer.formats.manifest import MANIFEST, Manifest, Shard, open_manifest
-from trainer.formats.signing import digest
+from trainer.formats.signing import TABLE_TYPE, digest, payload_type
+from trainer.formats.table_manifest import TableManifest, open_table_manifest
 from trainer.job import DataUse, JobSpec
 from trainer.keys.service import data_context
 from trainer.keys.wrapping import unwrap_key
 from trainer.ledger.publication import acceptable, check_current, data_stream, run_stream
-
-CACHE_BYTES = 4 << 30
-CACHE_FILES = 128
 
 
 class OpenedDataSet:
@@ -37,9 +35,8 @@ class OpenedDataSet:
     ) -> None:
         self._manifest, self._use = manifest, use
         self._store = backends.open_store(f"{use.url.rstrip('/')}/{use.data_set}/{use.version}")
-        self._scratch = scratch
         self._keys: dict[str, bytes] = {}
-        self._cache: OrderedDict[str, BinaryIO] = OrderedDict()
+        self._cache = CiphertextCache(self._store, scratch)
         self.origin = DataOrigin(
             data_set=use.data_set, version=use.version, manifest=manifest_digest, columns=use.columns
         )
@@ -79,37 +76,30 @@ class OpenedDataSet:
         binding = self._manifest.binding(shard)
         key = unwrap_key(self._keys[self._sensitivity[shard.group]], shard.wrapped_key, binding)
         file = self._fetch(shard)
-        return key, binding, os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)
+        return key, binding, reopened_read_only(file)
 
     def close(self) -> None:
         """Forgets the keys and the cached ciphertext."""
         self._keys.clear()
-        for file in self._cache.values():
-            file.close()
-        self._cache.clear()
+        self._cache.close()
 
     def _fetch(self, shard: Shard) -> BinaryIO:
-        if shard.id in self._cache:
-            self._cache.move_to_end(shard.id)
-            return self._cache[shard.id]
-        # Unnamed and unlinked: ciphertext only, and gone with the process.
-        file = cast("BinaryIO", tempfile.TemporaryFile(dir=self._scratch))  # noqa: SIM115 - cached, closed in close()
-        self._store.download(shard.object, file)
-        file.flush()
-        name = f"{self._store.url}/{shard.object}"
-        header = parse_header(os.pread(file.fileno(), HEADER_BYTES, 0), os.fstat(file.fileno()).st_size, name)
-        if header.commitment.hex() != shard.commitment or header.length != shard.length:
-            raise TrainerError(Reason.FOREIGN, f"{name}: is not the shard that the manifest lists; spliced or replaced")
-        self._cache[shard.id] = file
-        while len(self._cache) > 1 and (len(self._cache) > CACHE_FILES or self._cached_bytes() > CACHE_BYTES):
-            self._cache.popitem(last=False)[1].close()
-        return file
+        def check(file: BinaryIO, name: str) -> None:
+            total = os.fstat(file.fileno()).st_size
+            header = parse_header(os.pread(file.fileno(), HEADER_BYTES, 0), total, name)
+            if header.commitment.hex() != shard.commitment or header.length != shard.length:
+                raise TrainerError(
+                    Reason.FOREIGN, f"{name}: is not the shard that the manifest lists; spliced or replaced"
+                )
 
-    def _cached_bytes(self) -> int:
-        return sum(self._shards[name].length for name in self._cache)
+        return self._cache.fetch(shard.object, check)
 
 
-def open_data_set(use: DataUse, backends: Backends, job: JobSpec, scratch: Path) -> OpenedDataSet:
+Opened = OpenedDataSet | OpenedTable
+"""A data set of a job in either of its forms."""
+
+
+def open_data_set(use: DataUse, backends: Backends, job: JobSpec, scratch: Path) -> Opened:
     """The data set, once manifest, signature, ledger, retention, purpose and columns have been checked.
 
     The opening is in the run's ledger before any key is asked for.
@@ -122,13 +112,19 @@ def open_data_set(use: DataUse, backends: Backends, job: JobSpec, scratch: Path)
     match = {"data_set": use.data_set, "version": use.version}
     publications = acceptable(records, "data-publish", "data-published", match)
     signer = check_current(digest(data), publications, where, use.signer)
-    manifest = open_manifest(data, (signer,), tenant, use.data_set, use.version, where)
+    is_table = payload_type(data, where) == TABLE_TYPE
+    read = open_table_manifest if is_table else open_manifest
+    manifest = read(data, (signer,), tenant, use.data_set, use.version, where)
     if purpose not in manifest.purposes:
         raise TrainerError(
             Reason.NOT_DECLARED,
             f"data set {use.data_set} of tenant {tenant} is for {', '.join(manifest.purposes)}, not for {purpose!r}",
         )
-    opened = OpenedDataSet(manifest, digest(data), use, backends, scratch)
+    opened = (
+        OpenedTable(manifest, digest(data), use, backends, scratch)
+        if isinstance(manifest, TableManifest)
+        else OpenedDataSet(manifest, digest(data), use, backends, scratch)
+    )
     classes = sorted({group.sensitivity for group in opened.view.groups})
     details = match | {"manifest": digest(data), "purpose": purpose, "columns": list(use.columns), "classes": classes}
     backends.log.append(run_stream(run), "data-open", details)

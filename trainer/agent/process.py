@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -11,8 +12,9 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from trainer.agent.unit import SETTING, attached_worker
 from trainer.errors import Reason, TrainerError
 from trainer.job import JobSpec
 from trainer.sandbox.command import Confined, confine, worker_environment
@@ -22,13 +24,41 @@ _NO_SANDBOX = 125
 _LINES, _LINE = 20, 400
 
 
+class Worker(Protocol):
+    """A running worker, whoever started it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        ...
+
+    @property
+    def confinement(self) -> dict[str, Any]:
+        """What confines it, for the ledger and for provenance."""
+        ...
+
+    def finish(self) -> None:
+        """Waits for a worker that said it was done; one that lingers or ends badly is an error."""
+        ...
+
+    def stop(self) -> str:
+        """Ends the worker if it still runs; how it ended, in words."""
+        ...
+
+
 @dataclass
 class WorkerProcess:
     """A started worker and what confines it."""
 
     process: subprocess.Popen[bytes]
     confinement: dict[str, Any]
+    """What the agent built around it."""
     _words: deque[bytes] = field(default_factory=lambda: deque(maxlen=_LINES))
+
+    @property
+    def pid(self) -> int:
+        """The process that the agent started."""
+        return self.process.pid
 
     def listen(self) -> None:
         """Keeps the last lines that the process writes to standard error, in memory only, until it ends."""
@@ -65,6 +95,14 @@ class WorkerProcess:
         return f"the worker {describe_exit(code)}"
 
 
+@dataclass(frozen=True)
+class WorkerNetwork:
+    """The one network that a worker of several has: an open namespace, and what torch has to know of it."""
+
+    namespace: int
+    environment: dict[str, str]
+
+
 def describe_exit(code: int) -> str:
     """An exit status in words; the sandbox's launcher reports a signal as 128 plus its number."""
     number = -code if code < 0 else code - 128
@@ -74,21 +112,40 @@ def describe_exit(code: int) -> str:
 
 
 @contextmanager
-def started_worker(theirs: socket.socket, job: JobSpec) -> Iterator[WorkerProcess]:
+def connected_worker(job: JobSpec, network: WorkerNetwork | None = None) -> Iterator[tuple[Worker, socket.socket]]:
+    """A confined worker and the agent's end of the socket to it.
+
+    The agent starts it, unless the machine does: see `trainer.agent.unit`.
+    """
+    setting = os.environ.get(SETTING)
+    if setting:
+        with attached_worker(setting, job) as attached:
+            yield attached
+        return
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with ours, started_worker(theirs, job, network) as worker:
+        yield worker, ours
+
+
+@contextmanager
+def started_worker(
+    theirs: socket.socket, job: JobSpec, network: WorkerNetwork | None = None
+) -> Iterator[WorkerProcess]:
     """A worker with its end of the socket and nothing else: no environment, no other descriptors, no input or output.
 
-    It is killed at the end if it has not ended by itself.
+    With `network` it also has the tunnel to the job's other nodes. It is killed at the end if it has not ended by
+    itself.
     """
     descriptor = theirs.fileno()
     command = [sys.executable, "-m", "trainer.worker", str(descriptor)]
-    with _confined(command, job) as confined:
+    with _confined(command, job, network) as confined:
         process = subprocess.Popen(
             confined.command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env=worker_environment(),
-            pass_fds=(descriptor,),
+            env=worker_environment(network.environment if network else None),
+            pass_fds=(descriptor, *((network.namespace,) if network else ())),
             cwd="/",
         )
         theirs.close()
@@ -101,9 +158,10 @@ def started_worker(theirs: socket.socket, job: JobSpec) -> Iterator[WorkerProces
 
 
 @contextmanager
-def _confined(command: list[str], job: JobSpec) -> Iterator[Confined]:
+def _confined(command: list[str], job: JobSpec, network: WorkerNetwork | None) -> Iterator[Confined]:
     if job.sandbox == "none":
         yield Confined(command, {"kind": "none"})
         return
-    with confine(command, job.limits.memory_bytes, job.limits.processes, job.training.device) as confined:
+    namespace = network.namespace if network else None
+    with confine(command, job.limits.memory_bytes, job.limits.processes, job.training.device, namespace) as confined:
         yield confined

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.agent.data import OpenedDataSet
+from trainer.agent.data import Opened
+from trainer.agent.tables import OpenedTable
 from trainer.checkpoint.vault import RunVault, StoredCheckpoint
 from trainer.errors import Reason, TrainerError
 from trainer.export.model import ModelExport
-from trainer.formats.container import Binding
 from trainer.protocol.channel import Channel, close_all
 from trainer.protocol.messages import (
     BeginExport,
@@ -20,11 +20,13 @@ from trainer.protocol.messages import (
     CommitExport,
     Done,
     Failed,
+    Grant,
     Ok,
     OpenCheckpointFile,
     OpenShard,
     Progress,
     Refused,
+    TableGrant,
     grant,
     parse_worker_message,
 )
@@ -45,7 +47,7 @@ class Served:
 class Service:
     """Everything that the worker may ask for."""
 
-    data: tuple[OpenedDataSet, ...]
+    data: tuple[Opened, ...]
     vault: RunVault
     resume: StoredCheckpoint | None
     export: ModelExport | None
@@ -79,10 +81,7 @@ class Service:
             case Progress():
                 self.event("progress", {"step": message.step} | message.values)
             case OpenShard():
-                if message.data >= len(self.data):
-                    raise TrainerError(Reason.NOT_DECLARED, f"the job has no data set number {message.data}")
-                key, binding, descriptor = self.data[message.data].grant(message.shard)
-                _send_grant(channel, key, binding, descriptor)
+                self._open_shard(channel, message)
             case OpenCheckpointFile():
                 if self.resume is None or message.rank not in {file.rank for file in self.resume.body.files}:
                     raise TrainerError(Reason.PROTOCOL, f"there is no checkpoint file of rank {message.rank} to open")
@@ -117,14 +116,24 @@ class Service:
             case Done():
                 served.done = message
 
+    def _open_shard(self, channel: Channel, message: OpenShard) -> None:
+        if message.data >= len(self.data):
+            raise TrainerError(Reason.NOT_DECLARED, f"the job has no data set number {message.data}")
+        opened = self.data[message.data]
+        if isinstance(opened, OpenedTable):
+            _send(channel, *opened.grant(message.shard))
+        else:
+            key, binding, descriptor = opened.grant(message.shard)
+            _send(channel, grant(key, binding), descriptor)
+
     def _exporter(self) -> ModelExport:
         if self.export is None:
             raise TrainerError(Reason.PROTOCOL, "the job exports no model")
         return self.export
 
 
-def _send_grant(channel: Channel, key: bytes, binding: Binding, descriptor: int) -> None:
+def _send(channel: Channel, answer: Grant | TableGrant, descriptor: int) -> None:
     try:
-        channel.send(grant(key, binding).model_dump(mode="json"), (descriptor,))
+        channel.send(answer.model_dump(mode="json"), (descriptor,))
     finally:
         close_all([descriptor])

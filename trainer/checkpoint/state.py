@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch.distributed as dist
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
@@ -22,13 +21,13 @@ from trainer.errors import Reason, TrainerError
 def save_state(state: dict[str, Any], step: int, sink: CheckpointSink) -> None:
     """Saves a (nested) state of tensors and JSON values as the checkpoint of `step`; returns when it is published."""
     with _translated(f"checkpoint of step {step}"):
-        save(state, storage_writer=EncryptedWriter(sink, step), planner=JsonSavePlanner(), no_dist=not _distributed())
+        save(state, storage_writer=EncryptedWriter(sink, step), planner=JsonSavePlanner())
 
 
 def load_state(state: dict[str, Any], source: CheckpointSource) -> None:
     """Loads a checkpoint into `state` in place; every leaf of `state` must be in it."""
     with _translated(f"checkpoint of step {source.body.step}"):
-        load(state, storage_reader=EncryptedReader(source), planner=JsonLoadPlanner(), no_dist=not _distributed())
+        load(state, storage_reader=EncryptedReader(source), planner=JsonLoadPlanner())
 
 
 @contextmanager
@@ -39,7 +38,9 @@ def _translated(name: str) -> Iterator[None]:
     """
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="torch.distributed is disabled", category=UserWarning)
+            warnings.filterwarnings(
+                "ignore", message="torch.distributed is (disabled|unavailable)", category=UserWarning
+            )
             yield
     except CheckpointException as error:
         causes = [cause for cause, _ in error.failures.values()]
@@ -47,7 +48,3 @@ def _translated(name: str) -> Iterator[None]:
         if own is not None:
             raise TrainerError(own.reason, str(own)) from error
         raise TrainerError(Reason.BAD_FORMAT, f"{name}: {causes[0]}") from error
-
-
-def _distributed() -> bool:
-    return dist.is_available() and dist.is_initialized()

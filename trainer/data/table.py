@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.data.buffers import BufferPool
 from trainer.errors import Reason, TrainerError
 from trainer.formats.manifest import Column, Group
 from trainer.formats.names import ColumnName, Frozen, Name
@@ -37,6 +38,8 @@ class DataView(Frozen):
     columns: tuple[ColumnName, ...]
     groups: tuple[Group, ...]
     shards: tuple[ShardView, ...]
+    """Shards of groups; or, of an encrypted table, its files, which hold all columns."""
+    layout: Literal["shards", "table"] = "shards"
 
     def column(self, name: str) -> Column:
         """The schema of a declared column."""
@@ -62,6 +65,7 @@ class Table:
     def __init__(self, view: DataView, opener: Callable[[str], SealedReader]) -> None:
         self.view = view
         self._opener = opener
+        self._buffers = BufferPool()
 
     def read_cut(self, start: int, stop: int) -> dict[str, ColumnData]:
         """All declared columns of the cut of rows `start` to `stop`; every byte authenticated."""
@@ -71,7 +75,7 @@ class Table:
             with self._opener(shard.id) as reader:
                 if reader.length != shard.length:
                     raise TrainerError(Reason.FOREIGN, f"shard {shard.id}: its length is not that of the manifest")
-                buffer = np.empty(reader.length, dtype=np.uint8)
+                buffer = self._buffers.take(reader.length)
                 reader.read_all_into(buffer.data)
             columns = split_group(group, buffer, stop - start, shard.id)
             result |= {name: values for name, values in columns.items() if name in self.view.columns}
@@ -87,6 +91,6 @@ def split_group(group: Group, payload: NDArray[np.uint8], rows: int, name: str) 
     offsets = payload[max(index, 0) :].view("<u8").astype(np.int64) if index >= 0 else np.empty(0, np.int64)
     if index < 0 or offsets[0] != 0 or offsets[-1] != index or (np.diff(offsets) < 0).any():
         raise TrainerError(Reason.BAD_FORMAT, f"shard {name}: its row offsets are not valid")
-    data = payload.tobytes()
-    values = [data[begin:end] for begin, end in pairwise(offsets)]
+    data = payload.data
+    values = [bytes(data[begin:end]) for begin, end in pairwise(offsets)]
     return {group.columns[0].name: values}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
@@ -172,6 +172,25 @@ def open_manifest(
         manifest = Manifest.model_validate(document)
     except ValidationError as error:
         raise TrainerError(Reason.BAD_FORMAT, f"{name}: not a data-set manifest: {error}") from error
+    check_place(manifest, tenant, data_set, version, name)
+    return manifest
+
+
+class Placed(Protocol):
+    """What the manifests of every kind of data set say about their place and time."""
+
+    @property
+    def tenant(self) -> str: ...  # noqa: D102
+    @property
+    def data_set(self) -> str: ...  # noqa: D102
+    @property
+    def version(self) -> str: ...  # noqa: D102
+    @property
+    def retain_until(self) -> datetime: ...  # noqa: D102
+
+
+def check_place(manifest: Placed, tenant: str, data_set: str, version: str, name: str) -> None:
+    """Refuses the manifest of another data set, and one whose retention has ended."""
     found = (manifest.tenant, manifest.data_set, manifest.version)
     if found != (tenant, data_set, version):
         raise TrainerError(Reason.FOREIGN, f"{name}: is the manifest of {found}, not of {(tenant, data_set, version)}")
@@ -179,4 +198,3 @@ def open_manifest(
         raise TrainerError(
             Reason.EXPIRED, f"data set {data_set} of tenant {tenant}: retention ended at {manifest.retain_until}"
         )
-    return manifest

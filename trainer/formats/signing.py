@@ -19,6 +19,7 @@ from trainer.errors import Reason, TrainerError
 from trainer.formats.canonical import canonical_json, parse_json_object
 
 DATA_SET_TYPE: Final = "application/vnd.bulkhead.data-set+json"
+TABLE_TYPE: Final = "application/vnd.bulkhead.table+json"
 CHECKPOINT_TYPE: Final = "application/vnd.bulkhead.checkpoint+json"
 MODEL_TYPE: Final = "application/vnd.bulkhead.model+json"
 
@@ -67,6 +68,11 @@ def open_signed(data: bytes, payload_type: str, trusted: Collection[str], name: 
         Reason.BAD_SIGNATURE,
         f"{name}: no valid signature by a trusted key ({', '.join(trusted) or 'none given'}); refused",
     )
+
+
+def payload_type(data: bytes, name: str) -> str:
+    """What an envelope says that it holds: not yet believed, but good for choosing what to demand of `open_signed`."""
+    return str(parse_json_object(data, name).get("payloadType"))
 
 
 def parse_public_key(text: str) -> Ed25519PublicKey:

@@ -29,6 +29,22 @@ def cut(source: Source, groups: tuple[Group, ...], limit: int) -> Iterator[Cut]:
     A single row larger than `limit` becomes a cut of its own. Raises `TrainerError` when there are no rows or a batch
     does not fit the schema.
     """
+    for rows in cut_rows(source, groups, limit):
+        yield Cut(rows.start, rows.stop, _payloads(rows.batches, groups))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows `start` to `stop` as the source gave them, and how many plaintext bytes they are."""
+
+    start: int
+    stop: int
+    size: int
+    batches: list[Batch]
+
+
+def cut_rows(source: Source, groups: tuple[Group, ...], limit: int) -> Iterator[Rows]:
+    """The same cuts before they are laid out as shards."""
     start = 0
     pending: list[Batch] = []
     rows = size = 0
@@ -47,10 +63,10 @@ def cut(source: Source, groups: tuple[Group, ...], limit: int) -> Iterator[Cut]:
                 pending.append({name: values[at : at + fitting] for name, values in batch.items()})
                 rows, size, at = rows + fitting, size + int(sums[fitting - 1]), at + fitting
             if at < len(costs):
-                yield Cut(start, start + rows, _payloads(pending, groups))
+                yield Rows(start, start + rows, size, pending)
                 start, rows, size, pending = start + rows, 0, 0, []
     if rows:
-        yield Cut(start, start + rows, _payloads(pending, groups))
+        yield Rows(start, start + rows, size, pending)
     elif start == 0:
         raise TrainerError(Reason.BAD_SOURCE, f"{source.description}: has no rows")
 

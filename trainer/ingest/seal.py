@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,38 +12,20 @@ from datetime import UTC, datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from trainer.backends import Backends
-from trainer.errors import Reason, TrainerError
 from trainer.formats.container import KEY_BYTES, shard_binding
-from trainer.formats.manifest import FORMAT, MANIFEST, ClassKey, Group, Manifest, Origin, Shard
-from trainer.formats.names import Frozen
+from trainer.formats.manifest import FORMAT, MANIFEST, Group, Manifest, Origin, Shard
 from trainer.formats.sealing import seal_stream
-from trainer.formats.signing import DATA_SET_TYPE, digest, public_key_text, sign_document
+from trainer.formats.signing import DATA_SET_TYPE, digest
 from trainer.ingest.cutting import Cut, cut
+from trainer.ingest.publishing import Progress, SealResult, check_classes, class_keys, open_version, publish
 from trainer.ingest.spec import SealSpec, partition
-from trainer.keys.service import data_context
+from trainer.ingest.tables import seal_table
 from trainer.keys.wrapping import wrap_key
-from trainer.ledger.publication import data_stream
 from trainer.sources.batches import Source
 from trainer.sources.open import open_source
 from trainer.store.objects import ObjectStore
 
-Progress = Callable[[int, int], None]
-"""Called with rows sealed and plaintext bytes sealed so far."""
-
-
-class SealResult(Frozen):
-    """What was sealed; `signer` is what a job may pin."""
-
-    tenant: str
-    data_set: str
-    version: str
-    url: str
-    manifest: str
-    manifest_digest: str
-    signer: str
-    rows: int
-    shards: int
-    plaintext_bytes: int
+__all__ = ["SealResult", "seal_data_set"]
 
 
 def seal_data_set(
@@ -60,15 +41,13 @@ def seal_data_set(
     of it, or a job that pins it. An existing version is never replaced. Plaintext stays in memory; a version that was
     not finished has no manifest and is invisible to readers. Raises `TrainerError`.
     """
-    store = backends.open_store(f"{spec.url.rstrip('/')}/{spec.prefix}")
-    if store.exists(MANIFEST):
-        raise TrainerError(Reason.BAD_JOB, f"{store.url} exists already; seal under a new version")
     chosen = source or open_source(spec.source)
+    if spec.format == "parquet":
+        return seal_table(spec, chosen, backends, progress, signer)
+    store = open_version(spec, backends)
     groups = partition(spec, chosen.columns())
-    if unknown := set(spec.classes) - {column.name for group in groups for column in group.columns}:
-        raise TrainerError(Reason.BAD_JOB, f"classes name columns that the source lacks: {sorted(unknown)}")
-    stream = data_stream(spec.data_set)
-    wrapping, keys = _data_set_keys(spec, groups, backends)
+    check_classes(spec, {column.name for group in groups for column in group.columns})
+    wrapping, keys = class_keys(spec, {group.sensitivity for group in groups}, backends)
     with _sealing(spec, chosen, groups, wrapping, store) as shards:
         sealed: list[Shard] = []
         for shard in shards:
@@ -90,12 +69,7 @@ def seal_data_set(
         keys=keys,
         shards=tuple(sealed),
     )
-    key = signer or Ed25519PrivateKey.generate()
-    document = sign_document(manifest.model_dump(mode="json"), DATA_SET_TYPE, key)
-    published = {"data_set": spec.data_set, "version": spec.version, "manifest": digest(document)}
-    backends.log.append(stream, "data-publish", published | {"signer": public_key_text(key)})
-    store.put(MANIFEST, document, exclusive=True)
-    backends.log.append(stream, "data-published", published | {"signer": public_key_text(key)})
+    document, key = publish(spec, manifest.model_dump(mode="json"), DATA_SET_TYPE, store, backends, signer)
     return SealResult(
         tenant=spec.tenant,
         data_set=spec.data_set,
@@ -103,32 +77,11 @@ def seal_data_set(
         url=spec.url,
         manifest=f"{store.url}/{MANIFEST}",
         manifest_digest=digest(document),
-        signer=public_key_text(key),
+        signer=key,
         rows=manifest.rows,
         shards=len(sealed),
         plaintext_bytes=sum(shard.length for shard in sealed),
     )
-
-
-def _data_set_keys(
-    spec: SealSpec, groups: tuple[Group, ...], backends: Backends
-) -> tuple[dict[str, bytes], tuple[ClassKey, ...]]:
-    """A fresh data-set key per class, and its wrapped form per class and purpose; each use is in the ledger first."""
-    plain: dict[str, bytes] = {}
-    wrapped: list[ClassKey] = []
-    for sensitivity in sorted({group.sensitivity for group in groups}):
-        for purpose in spec.purposes:
-            context = data_context(spec.tenant, spec.data_set, sensitivity, purpose)
-            use = {"key": spec.key, "context": context, "version": spec.version}
-            backends.log.append(data_stream(spec.data_set), "key-wrap", use)
-            if sensitivity in plain:
-                blob = backends.keys.wrap(spec.key, plain[sensitivity], context)
-            else:
-                fresh = backends.keys.generate(spec.key, context)
-                plain[sensitivity], blob = fresh.plaintext, fresh.wrapped
-            entry = base64.b64encode(blob).decode()
-            wrapped.append(ClassKey(sensitivity=sensitivity, purpose=purpose, kms_key=spec.key, wrapped=entry))
-    return plain, tuple(wrapped)
 
 
 @contextmanager

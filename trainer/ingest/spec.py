@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from trainer.formats.manifest import Column, Group
 from trainer.formats.names import ColumnName, Frozen, Name
+from trainer.formats.table_manifest import FOOTER_CLASS
 from trainer.sources.open import SourceSpec
 
 
@@ -32,14 +35,20 @@ class SealSpec(Frozen):
     retention_days: int = Field(default=365, gt=0, le=36500)
     default_class: Name = "internal"
     classes: dict[ColumnName, Name] = Field(default_factory=dict)
+    format: Literal["shards", "parquet"] = "shards"
+    """`parquet` stores encrypted Parquet (docs/formats/parquet.md), one master key per column whatever `group_by`."""
     group_by: str = Field(default="column", pattern="^(column|class)$")
     shard_bytes: int = Field(default=64 << 20, ge=4096, le=1 << 32)
-    """Plaintext bytes of one row range over all groups, at most; bounds memory at about this times `workers` + 2."""
+    """Plaintext bytes of one row range over all groups, at most; bounds memory at about this times `workers` + 2.
+
+    With `format` parquet, those of one file."""
     workers: int = Field(default=2, ge=1, le=64)
     transformations: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _purposes_once(self) -> SealSpec:
+    def _purposes_and_classes(self) -> SealSpec:
+        if self.format == "parquet" and FOOTER_CLASS in {self.default_class, *self.classes.values()}:
+            raise ValueError(f"classes: {FOOTER_CLASS!r} is the class of the files' own footers; choose another name")
         if len(set(self.purposes)) != len(self.purposes):
             raise ValueError(f"purposes: {list(self.purposes)} names one twice")
         return self

@@ -11,8 +11,21 @@ from trainer.checkpoint.manifest import CheckpointBody
 from trainer.data.table import DataView
 from trainer.errors import Reason, TrainerError
 from trainer.formats.container import Binding
-from trainer.formats.names import Frozen, Name
+from trainer.formats.names import Digest, Frozen, Name
+from trainer.formats.parquet_keys import ColumnKeys
 from trainer.job import RecipeSpec, TrainingSettings
+
+
+class RankView(Frozen):
+    """What the worker learns of the job's other ranks: where their store is, inside the tunnel."""
+
+    rank: int = Field(ge=0)
+    world: int = Field(ge=2)
+    address: str
+    """The first rank's address in the tunnel."""
+    port: int
+    strategy: Literal["ddp", "fsdp"]
+    timeout_seconds: float
 
 
 class JobMessage(Frozen):
@@ -26,6 +39,8 @@ class JobMessage(Frozen):
     training: TrainingSettings
     resume: CheckpointBody | None
     export: bool
+    slices: int = 1
+    ranks: RankView | None = None
 
 
 class OpenShard(Frozen):
@@ -121,6 +136,23 @@ class Grant(Frozen):
         return Binding(self.kind, self.fields)
 
 
+class TableGrant(Frozen):
+    """Agent: the master keys of the declared columns of one file of an encrypted table; one descriptor goes with it."""
+
+    type: Literal["table-grant"] = "table-grant"
+    file: Name
+    footer: str = Field(repr=False)
+    columns: dict[str, str] = Field(repr=False)
+    material: str
+    """The data keys of the file, wrapped under master keys of which the worker has only these."""
+    identity: Digest
+
+    def keys(self) -> ColumnKeys:
+        """The master keys."""
+        columns = {name: base64.b64decode(key, validate=True) for name, key in self.columns.items()}
+        return ColumnKeys(base64.b64decode(self.footer, validate=True), columns)
+
+
 class Ok(Frozen):
     """Agent: done."""
 
@@ -138,6 +170,13 @@ class Refused(Frozen):
 def grant(key: bytes, binding: Binding) -> Grant:
     """The grant of a key."""
     return Grant(key=base64.b64encode(key).decode(), kind=binding.kind, fields=binding.fields)
+
+
+def table_grant(file: str, keys: ColumnKeys, material: str, identity: str) -> TableGrant:
+    """The grant of the declared columns of a table's file."""
+    columns = {name: base64.b64encode(key).decode() for name, key in keys.columns.items()}
+    footer = base64.b64encode(keys.footer).decode()
+    return TableGrant(file=file, footer=footer, columns=columns, material=material, identity=identity)
 
 
 def parse_worker_message(document: dict[str, Any]) -> Any:

@@ -13,12 +13,7 @@ from trainer.sandbox.root import build_root, visible
 from trainer.sandbox.spec import SandboxSpec
 
 _NAMESPACES = (
-    kernel.CLONE_NEWNS
-    | kernel.CLONE_NEWNET
-    | kernel.CLONE_NEWIPC
-    | kernel.CLONE_NEWUTS
-    | kernel.CLONE_NEWPID
-    | kernel.CLONE_NEWCGROUP
+    kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWPID | kernel.CLONE_NEWCGROUP
 )
 
 
@@ -26,8 +21,14 @@ def launch(spec: SandboxSpec, command: list[str]) -> int:
     """Runs `command` confined; the exit status, as a shell would report it. Raises before anything has run."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     privileged = os.geteuid() == 0
-    if privileged:
+    if spec.network is not None:
+        if not privileged:
+            raise TrainerError(Reason.SANDBOX, "sandbox: only root may put a worker into a network of its own peers")
+        kernel.setns(spec.network, kernel.CLONE_NEWNET)
+        os.close(spec.network)
         kernel.unshare(_NAMESPACES)
+    elif privileged:
+        kernel.unshare(_NAMESPACES | kernel.CLONE_NEWNET)
     else:
         _enter_user_namespace()
     # The process identifiers' namespace begins with the next child, which becomes its first process.
@@ -40,7 +41,7 @@ def launch(spec: SandboxSpec, command: list[str]) -> int:
 
 def _enter_user_namespace() -> None:
     uid, gid = os.geteuid(), os.getegid()
-    kernel.unshare(_NAMESPACES | kernel.CLONE_NEWUSER)
+    kernel.unshare(_NAMESPACES | kernel.CLONE_NEWNET | kernel.CLONE_NEWUSER)
     try:
         Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="ascii")
@@ -54,7 +55,7 @@ def _become(spec: SandboxSpec, command: list[str], *, privileged: bool) -> None:
     try:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
         build_root(Path(spec.base), list(spec.readable), list(spec.devices), spec.memory_bytes // 4)
-        _limit(spec)
+        limit(spec.memory_bytes, spec.processes, address_space=spec.address_space)
         kernel.drop_bounding_set()
         if privileged:
             os.setgroups([])
@@ -65,8 +66,9 @@ def _become(spec: SandboxSpec, command: list[str], *, privileged: bool) -> None:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         writable = ["/tmp", "/dev/shm", *("/dev/null", "/dev/zero", "/dev/full"), *spec.devices]  # noqa: S108 - its own
-        landlock.restrict(visible(list(spec.readable)), writable)
-        seccomp.install()
+        peers = spec.network is not None
+        landlock.restrict(visible(list(spec.readable)), writable, tcp=peers)
+        seccomp.install(sockets=peers)
         os.execv(command[0], command)  # noqa: S606 - an argument list, no shell
     except TrainerError as error:
         os.write(2, f"{error}\n".encode())
@@ -75,17 +77,18 @@ def _become(spec: SandboxSpec, command: list[str], *, privileged: bool) -> None:
     os._exit(125)
 
 
-def _limit(spec: SandboxSpec) -> None:
+def limit(memory_bytes: int, processes: int, *, address_space: bool) -> None:
+    """Limits this process and all it starts; never raises a limit that is lower already."""
     limits = [
-        (resource.RLIMIT_DATA, spec.memory_bytes),
-        (resource.RLIMIT_NPROC, spec.processes),
+        (resource.RLIMIT_DATA, memory_bytes),
+        (resource.RLIMIT_NPROC, processes),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 1024),
         (resource.RLIMIT_MEMLOCK, 64 << 20),
         (resource.RLIMIT_MSGQUEUE, 0),
     ]
-    if spec.address_space:
-        limits.append((resource.RLIMIT_AS, spec.memory_bytes))
+    if address_space:
+        limits.append((resource.RLIMIT_AS, memory_bytes))
     for kind, value in limits:
         hard = resource.getrlimit(kind)[1]
         lower = value if hard == resource.RLIM_INFINITY else min(value, hard)

@@ -45,11 +45,13 @@ class ObjectStore(Protocol):
 
 
 def open_store(url: str, session: boto3.Session | None = None, endpoint: str | None = None) -> ObjectStore:
-    """The store for `s3://bucket/prefix`, or for any other URL that fsspec knows (`file://`, `gs://`, `memory://`)."""
+    """The store for `s3://bucket/prefix`, or for any other URL that fsspec knows (`file://`, `memory://`)."""
     if url.startswith("s3://"):
         from trainer.store.s3 import S3Store  # noqa: PLC0415 - boto3 takes a second to import; only S3 needs it
 
         return S3Store(url, session, endpoint)
+    if url.startswith("gs://"):
+        raise TrainerError(Reason.BAD_JOB, f"{url}: Google Cloud's buckets are opened by `gcp_backends`")
     from trainer.store.filesystem import FilesystemStore  # noqa: PLC0415
 
     return FilesystemStore(url)

@@ -6,7 +6,7 @@ import mmap
 import os
 import threading
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pydantic import BaseModel
 
@@ -25,7 +25,11 @@ from trainer.protocol.messages import (
     JobMessage,
     OpenCheckpointFile,
     OpenShard,
+    TableGrant,
 )
+
+if TYPE_CHECKING:
+    from trainer.data.parquet_table import OpenedFile
 
 
 @dataclass(frozen=True)
@@ -66,19 +70,11 @@ class AgentClient:
 
     def ask(self, message: BaseModel) -> Granted | None:
         """Sends a request; returns the grant, or None for a plain "ok". Raises what the agent refuses with."""
-        with self._asking:
-            with self._sending:
-                self._channel.send(message.model_dump(mode="json"))
-            received = self._channel.receive()
-        if received is None:
-            raise TrainerError(Reason.PROTOCOL, "the agent went away")
-        answer, descriptors = received
+        answer, descriptors = self._exchange(message)
         if answer.get("type") == "grant" and len(descriptors) == 1:
             parsed = Grant.model_validate(answer)
             return Granted(parsed.secret(), parsed.binding(), descriptors[0])
         close_all(descriptors)
-        if answer.get("type") == "refused":
-            raise TrainerError(Reason(answer["reason"]), str(answer["message"]))
         if answer.get("type") != "ok":
             raise TrainerError(Reason.PROTOCOL, f"the agent answered {answer.get('type')!r}")
         return None
@@ -86,6 +82,22 @@ class AgentClient:
     def open_shard(self, data: int, shard: str) -> SealedReader:
         """The sealed shard of the data set with this index in the job."""
         return _reader(self._granted(OpenShard(data=data, shard=shard)))
+
+    def open_table_file(self, data: int, file: str) -> OpenedFile:
+        """The file of the encrypted table with this index in the job."""
+        from trainer.data.parquet_table import OpenedFile  # noqa: PLC0415 - only jobs on tables pay for pyarrow
+
+        answer, descriptors = self._exchange(OpenShard(data=data, shard=file))
+        if answer.get("type") != "table-grant" or len(descriptors) != 1:
+            close_all(descriptors)
+            raise TrainerError(Reason.PROTOCOL, f"the agent answered {answer.get('type')!r}, not with a table's file")
+        granted = TableGrant.model_validate(answer)
+        name = f"table file {granted.file}"
+        try:
+            mapped = map_file(descriptors[0], name)
+        finally:
+            os.close(descriptors[0])
+        return OpenedFile(name, mapped, granted.keys(), granted.material, granted.identity)
 
     def open_checkpoint_file(self, rank: int) -> SealedReader:
         """The sealed file of one rank of the checkpoint to resume from."""
@@ -106,6 +118,20 @@ class AgentClient:
     def commit_export(self, step: int, length: int, metrics: dict[str, float]) -> None:
         """Publishes the model."""
         self.ask(CommitExport(step=step, length=length, metrics=metrics))
+
+    def _exchange(self, message: BaseModel) -> tuple[dict[str, Any], list[int]]:
+        """Sends a request; the answer and its descriptors. Raises what the agent refuses with."""
+        with self._asking:
+            with self._sending:
+                self._channel.send(message.model_dump(mode="json"))
+            received = self._channel.receive()
+        if received is None:
+            raise TrainerError(Reason.PROTOCOL, "the agent went away")
+        answer, descriptors = received
+        if answer.get("type") == "refused":
+            close_all(descriptors)
+            raise TrainerError(Reason(answer["reason"]), str(answer["message"]))
+        return answer, descriptors
 
     def _granted(self, message: BaseModel) -> Granted:
         granted = self.ask(message)

@@ -10,6 +10,7 @@ from compliance.reason.iam.grants import Grant
 from compliance.reason.iam.policy import Policy
 from compliance.reason.iam.principals import Principal
 from compliance.reason.iam.s3 import S3Setting
+from compliance.reason.iam.unsupported_keys import lacks_resource_account
 
 _ROLE_TRUST_ACTIONS: Final = frozenset(
     {
@@ -138,7 +139,8 @@ def derived_keys(request: Request) -> dict[str, Value]:
         keys["aws:principalservicename"] = (caller.arn,)
         keys["aws:principalservicenameslist"] = (caller.arn,)
     if request.resource_account:
-        keys["aws:resourceaccount"] = (request.resource_account,)
+        if not lacks_resource_account(request.action):
+            keys["aws:resourceaccount"] = (request.resource_account,)
         if request.service == "s3":
             keys["s3:resourceaccount"] = (request.resource_account,)
     if request.service == "kms" and caller.in_aws:
@@ -154,8 +156,9 @@ def _keys_of_anyone(request: Request) -> dict[str, Value]:
         "aws:principalarn": Unknown(False, "arn:*:*::*:*", tuple(f"arn:*:*::{account}:*" for account in besides)),
         "aws:principalisawsservice": ("false",),
         "aws:principaltype": Unknown(False),
-        "aws:resourceaccount": (request.resource_account,),
     }
+    if not lacks_resource_account(request.action):
+        keys["aws:resourceaccount"] = (request.resource_account,)
     if request.service == "s3":
         keys["s3:resourceaccount"] = (request.resource_account,)
     if request.service == "kms":

@@ -21,6 +21,7 @@ from compliance.reason.iam.principals import Principal, PrincipalElement
 from compliance.reason.iam.request import Documents, Request, derived_keys
 from compliance.reason.iam.service_rules import always_allowed
 from compliance.reason.iam.statements import look_up
+from compliance.reason.iam.unsupported_keys import lacks_resource_account
 from compliance.reason.iam.vocabulary import candidates, grant_keys, instances_of_resource, keys_of, named_by_conditions
 
 _BOUND: Final = 3000
@@ -62,6 +63,9 @@ def open_request(
     """
     bare = Request(action, resource, account, principal, Context(known or {}, ANYTHING), "*" in resource[1:])
     derived = derived_keys(bare)
+    if account and lacks_resource_account(action):
+        # The documentation names these actions today; a key that AWS adds tomorrow would have this value.
+        derived["aws:resourceaccount"] = Unknown(pattern=account)
     if principal.kind == "session":
         # The path of the role is not in the session's ARN.
         derived["aws:principalarn"] = Unknown(False, f"arn:*:iam::{principal.account}:role/*{principal.name}")

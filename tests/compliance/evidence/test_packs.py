@@ -199,7 +199,7 @@ def authority(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tsa")
 
     def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder, timeout=60)
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder, timeout=300)
 
     (folder / "eku.cnf").write_text("extendedKeyUsage=critical,timeStamping\n")
     (folder / "tsa.cnf").write_text(AUTHORITY.format(folder=folder))
@@ -221,7 +221,7 @@ def stamped(made, authority, tmp_path) -> Path:
     subprocess.run(
         ["openssl", "ts", "-reply", "-config", str(authority / "tsa.cnf"), "-section", "tsa", "-queryfile",
          str(tmp_path / "q.tsq"), "-out", str(tmp_path / "pack" / "timestamp.tsr")],
-        check=True, capture_output=True, timeout=60,
+        check=True, capture_output=True, timeout=300,
     )  # fmt: skip
     return tmp_path / "pack"
 

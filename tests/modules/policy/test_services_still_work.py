@@ -7,6 +7,7 @@ from tests.modules.policy.test_each_statement_matters import (
     ACME,
     AUDIT,
     DATA,
+    DEPLOYER_ROLE,
     FULL,
     GLOBEX,
     INSIDE,
@@ -86,3 +87,20 @@ def test_flow_records_are_written_during_a_quarantine() -> None:
     assert not allowed(question("s3:GetObject", f"{DATA}/x", role("bh-acme-flow-log"), **locked, **own))
     for other in ("bh-acme-trainer", "x-bh-acme-flow-log"):
         assert not allowed(question("logs:PutLogEvents", group, role(other), **locked))
+
+
+def test_an_auditor_reads_during_a_quarantine() -> None:
+    quarantine = organisation.quarantine_policy("bh")
+    locked = {"serviceControlPolicies": [{"level": "quarantine", "policies": [FULL, quarantine]}]}
+    own = {"identityPolicies": [roles.role_policy(SCOPE, "auditor")]}
+    on_key = {"resourcePolicy": keys.key_policy(SCOPE, "data")}
+    assert allowed(question("kms:GetKeyPolicy", KEY, role("bh-acme-auditor"), **locked, **own, **on_key))
+    assert not allowed(question("kms:GetKeyPolicy", KEY, role("bh-acme-trainer"), **locked, **on_key))
+    assert not allowed(question("s3:GetObject", f"{DATA}/x", role("bh-acme-auditor"), **locked, **own))
+
+
+def test_the_trail_is_written_and_read_under_the_audit_accounts_lock() -> None:
+    locked = {"serviceControlPolicies": [{"level": "audit", "policies": [FULL, organisation.audit_policy()]}]}
+    for action in ("s3:GetObject", "s3:PutObject", "s3:ListBucket"):
+        assert allowed(question(action, "arn:aws:s3:::bh-audit/x", role("auditor", AUDIT), AUDIT, **locked))
+    assert allowed(question("s3:PutBucketPolicy", "arn:aws:s3:::bh-audit", role(DEPLOYER_ROLE, AUDIT), AUDIT, **locked))

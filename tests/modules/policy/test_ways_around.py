@@ -82,6 +82,7 @@ def test_a_tenant_still_works_with_what_is_its_own() -> None:
     admin = role("administrator")
     for action, arn in (
         ("s3:CreateBucket", "arn:aws:s3:::acme-scratch"),
+        ("ec2:CreateVolume", f"arn:aws:ec2:us-east-1:{ACME}:volume/*"),
         ("iam:PutRolePolicy", f"arn:aws:iam::{ACME}:role/scratch"),
         ("iam:PassRole", TRAINER),
         ("iam:GetRole", TRAINER),
@@ -96,6 +97,7 @@ def test_no_action_of_the_organisations_policies_has_a_wildcard_before_its_end()
     documents: list[Document] = [
         *SCPS.values(),
         organisation.quarantine_policy("bh"),
+        organisation.audit_policy(),
         *organisation.resource_control_policies("bh", "1" * 12, "2" * 12).values(),
     ]
     for document in documents:

@@ -1,0 +1,108 @@
+"""Principal access boundary policies (IAM v3): to which resources a set of principals is confined.
+
+Source: IAM, "Principal access boundary policies". A principal under no policy is not confined; under several, each
+resource of any of them is open to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from compliance.reason.gcp.cel.evaluate import holds, is_text_condition
+from compliance.reason.gcp.cel.values import OpenMap
+from compliance.reason.gcp.outcome import Outcome
+from compliance.reason.gcp.principals import Principal
+from compliance.reason.gcp.request import Request
+from compliance.reason.gcp.shapes import a_list, an_object, texts
+from compliance.reason.iam.decision import Reason
+from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, certain, either, negate
+
+_HIERARCHY: Final = "//cloudresourcemanager.googleapis.com/"
+_TYPES: Final = {"serviceAccount": "iam.googleapis.com/ServiceAccount", "user": "iam.googleapis.com/WorkspaceIdentity"}
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A policy bound to a set of principals, under a condition on the principal."""
+
+    label: str
+    principal_set: str
+    resources: tuple[str, ...]
+    condition: str = ""
+
+
+def parse_boundary(document: Any, place: str) -> Boundary:
+    """`{"policy": {"details": {"rules": [{"resources", "effect"}]}}, "binding": {"target": {"principalSet"}}}`.
+
+    Raises:
+        ComplianceError: naming the place of what has another shape.
+    """
+    body = an_object(document, place, "an object with `policy` and `binding`")
+    policy = an_object(body.get("policy"), f"{place}.policy", "a principal access boundary policy with `details`")
+    details = an_object(policy.get("details"), f"{place}.policy.details", "an object with `rules`")
+    where = f"{place}.policy.details.rules"
+    found: list[str] = []
+    for index, rule in enumerate(a_list(details.get("rules"), where, "a list of rules")):
+        found += texts(
+            an_object(rule, f"{where}[{index}]", "a rule with `resources`"), "resources", f"{where}[{index}]"
+        )
+    binding = an_object(body.get("binding"), f"{place}.binding", "a policy binding with `target`")
+    target = an_object(binding.get("target"), f"{place}.binding.target", "an object with `principalSet`")
+    condition = binding.get("condition")
+    text = "" if condition is None else is_text_condition(condition, f"{place}.binding.condition")
+    return Boundary(place.removeprefix("$."), str(target.get("principalSet", "")), tuple(found), text)
+
+
+def confined(boundaries: tuple[Boundary, ...], request: Request) -> Outcome:
+    """Whether the caller is confined to resources that this one is not among."""
+    applies: Truth = FALSE
+    opened: Truth = FALSE
+    labels: list[str] = []
+    for boundary in boundaries:
+        truth = _binds(boundary, request.principal)
+        if truth == FALSE:
+            continue
+        labels.append(boundary.label)
+        applies = either(applies, truth)
+        opened = either(opened, both(truth, _contains(boundary, request)))
+    truth = both(applies, negate(opened))
+    if truth == FALSE:
+        return Outcome(FALSE)
+    effect = "denies" if truth == TRUE else "may deny"
+    text = f"the principal access boundary {'keeps' if truth == TRUE else 'may keep'} the caller from this resource"
+    return Outcome(truth, (Reason(", ".join(labels), "", effect, text),))
+
+
+def _contains(boundary: Boundary, request: Request) -> Truth:
+    nodes = {f"{_HIERARCHY}{node}" for node in request.target.nodes}
+    return certain(any(resource.rstrip("/*") in nodes for resource in boundary.resources))
+
+
+def _binds(boundary: Boundary, caller: Principal) -> Truth:
+    if caller.kind in ("anonymous", "stranger"):
+        # A stranger chooses an identity that no boundary of ours is bound to.
+        return FALSE
+    truth = _in_set(boundary.principal_set, caller)
+    if truth != FALSE and boundary.condition:
+        known = {
+            "type": _TYPES.get(caller.kind),
+            "subject": caller.id if caller.kind != "federated" else caller.subject,
+        }
+        environment = {"principal": OpenMap({key: value for key, value in known.items() if value})}
+        truth = both(truth, holds(boundary.condition, environment, boundary.label))
+    return truth
+
+
+def _in_set(principal_set: str, caller: Principal) -> Truth:
+    if principal_set.startswith(_HIERARCHY):
+        node = principal_set.removeprefix(_HIERARCHY)
+        if caller.kind == "user":
+            return UNKNOWN if node.startswith("organizations/") else FALSE
+        if node in (*caller.ancestors, f"projects/{caller.project}"):
+            return TRUE
+        return FALSE if caller.ancestors else UNKNOWN
+    pool = principal_set.removeprefix("//iam.googleapis.com/")
+    if caller.kind == "federated":
+        return certain(pool == caller.pool)
+    return UNKNOWN if caller.kind == "user" and "/workspace/" in pool else FALSE

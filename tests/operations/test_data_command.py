@@ -1,0 +1,46 @@
+"""`bulkhead data`: what its options become, and what it refuses before anything is sealed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from operations.cli import build
+from operations.cmd_data import classes
+from operations.errors import CommandError
+from operations.fleets import open_fleet, selected
+from operations.training import data_set
+
+TENANTS = Path(__file__).parents[2] / "tenants"
+SEAL = ["data", "seal", "acme", "biopsies", "--kind", "bundled", "--name", "breast-cancer", "--dry-run"]
+
+
+def test_format_and_classes_reach_the_seal_document() -> None:
+    run = CliRunner().invoke(build(), [*SEAL, "--format", "parquet", "--sensitive", "target=restricted"])
+    assert run.exit_code == 0, run.output
+    document = json.loads(run.stdout)
+    assert (document["format"], document["classes"]) == ("parquet", {"target": "restricted"})
+    document = json.loads(CliRunner().invoke(build(), SEAL).stdout)
+    assert (document["format"], document["classes"]) == ("shards", {})
+
+
+@pytest.mark.parametrize("text", ["target=unheard-of", "target", "=restricted"])
+def test_what_names_no_class_is_refused(text: str) -> None:
+    fleet = open_fleet(TENANTS)
+    (tenant,) = selected(fleet, "acme")
+    with pytest.raises(CommandError, match="COLUMN=CLASS"):
+        classes(fleet, data_set(tenant, "biopsies"), [text])
+
+
+def test_a_class_that_may_not_be_kept_as_long_is_refused() -> None:
+    fleet = open_fleet(TENANTS)
+    (tenant,) = selected(fleet, "acme")
+    described = data_set(tenant, "biopsies")
+    assert classes(fleet, described, ["target=restricted"]) == {"target": "restricted"}
+    longest = fleet.platform.sensitivity_classes["restricted"].max_retention_days
+    longer = described.model_copy(update={"retention_days": longest + 1})
+    with pytest.raises(CommandError, match=f"at most {longest} days"):
+        classes(fleet, longer, ["target=restricted"])

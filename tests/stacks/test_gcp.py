@@ -1,0 +1,161 @@
+"""The stacks of a tenant on Google Cloud: which are written, in which order, and what stops them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stacks.app import synthesise
+from stacks.errors import StackError
+from stacks.gcp_base import NO_CREDENTIALS
+from tenancy.errors import SpecError
+from tenancy.lifecycle import State
+from tests.stacks.google import NUMBERS, mixed_fleet
+from tests.stacks.synthesis import ENDPOINT, stacks_of, with_tenant
+
+GOLDEN = Path(__file__).parent / "golden"
+LAYERS = ["initech-vault", "initech-perimeter", "initech-compute"]
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    return mixed_fleet()
+
+
+@pytest.fixture(scope="module", params=["local", "cloud"])
+def profile(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def google(mixed, profile, tmp_path_factory):
+    """The stacks of the tenant on Google Cloud, without those of AWS."""
+    return stacks_of(mixed, profile, tmp_path_factory.mktemp(profile), ["initech"])
+
+
+def test_a_mixed_fleet_has_the_stacks_of_both_clouds_in_order(mixed, tmp_path):
+    infos = synthesise(mixed, "local", None, tmp_path, ENDPOINT)
+    after = {info.name: info.depends_on for info in infos}
+    assert {name: after[name] for name in ["gcp-organisation", "gcp-audit", *LAYERS]} == {
+        "gcp-organisation": (),
+        "gcp-audit": ("gcp-organisation",),
+        "initech-vault": ("gcp-organisation", "gcp-audit"),
+        "initech-perimeter": ("initech-vault",),
+        "initech-compute": ("initech-perimeter",),
+    }
+    assert len(after) == 13
+    seen = set()
+    for info in infos:
+        assert set(info.depends_on) <= seen
+        seen.add(info.name)
+        assert info.cloud == ("gcp" if info.tenant == "initech" or info.layer.startswith("gcp-") else "aws")
+
+
+def test_the_organisation_on_aws_has_no_account_for_a_tenant_elsewhere(mixed, tmp_path):
+    stacks = stacks_of(mixed, "local", tmp_path, [], layers=["organisation", "gcp-organisation"])
+    accounts = {account["name"] for account in stacks["organisation"].all("aws_organizations_account")}
+    assert accounts == {"bh-acme", "bh-globex", "bh-audit"}
+    projects = {project["project_id"] for project in stacks["gcp-organisation"].all("google_project")}
+    assert projects == {"bh-initech", "bh-initech-keys", "bh-audit"}
+
+
+def test_golden_shape(google, profile):
+    """How many resources of each type every stack has. Paste what the failure prints, once you have read it."""
+    shape = {
+        name: {kind: len(stack.all(kind)) for kind in sorted(stack.kinds)} for name, stack in sorted(google.items())
+    }
+    path = GOLDEN / f"gcp-{profile}.json"
+    assert shape == json.loads(path.read_text()), f"{path}:\n{json.dumps(shape, indent=2)}"
+
+
+def test_only_the_stacks_of_the_clouds_concerned_are_written(mixed, google, tmp_path):
+    assert set(google) == {"gcp-organisation", "gcp-audit", *LAYERS}
+    assert not any(name.startswith("gcp") for name in stacks_of(mixed, "local", tmp_path, ["acme"]))
+
+
+def test_synthesis_is_repeatable(mixed, tmp_path):
+    texts = []
+    for run in ("first", "second"):
+        synthesise(mixed, "cloud", ["initech"], tmp_path / run)
+        texts.append([path.read_text() for path in sorted((tmp_path / run).rglob("cdk.tf.json"))])
+    assert len(texts[0]) == 5
+    assert texts[0] == texts[1]
+
+
+def test_every_stack_acts_as_the_deployer_in_the_cloud_and_as_nobody_locally(google, profile):
+    for stack in google.values():
+        (provider,) = stack.body["provider"]["google"]
+        if profile == "cloud":
+            assert provider["impersonate_service_account"] == "deployer@bh-deploy.iam.gserviceaccount.com"
+            assert "access_token" not in provider
+        else:
+            assert provider["access_token"] == NO_CREDENTIALS
+            assert "impersonate_service_account" not in provider
+        assert stack.body["terraform"]["required_providers"]["google"]["source"] == "hashicorp/google"
+
+
+def test_numbers_of_projects_are_those_of_the_profile(mixed, google, profile):
+    (perimeter,) = google["initech-perimeter"].all("google_access_context_manager_service_perimeter")
+    initech = mixed.tenant("initech")
+    expected = [mixed.project_number(initech, local=profile == "local")]
+    expected.append(mixed.key_project_number(initech, local=profile == "local"))
+    assert perimeter["status"]["resources"] == [f"projects/{number}" for number in expected]
+    assert (expected == list(NUMBERS.values())) == (profile == "cloud")
+
+
+def test_the_organisation_can_be_deployed_before_any_number_is_known(mixed, tmp_path):
+    unknown = replace(
+        with_tenant(mixed, "initech", project_number=None, key_project_number=None),
+        platform=mixed.platform.model_copy(
+            update={
+                "clouds": {
+                    **mixed.platform.clouds,
+                    "gcp": mixed.platform.clouds["gcp"].model_copy(
+                        update={"organisation": mixed.google.model_copy(update={"audit_project_number": None})}
+                    ),
+                }
+            }
+        ),
+    )
+    assert set(stacks_of(unknown, "cloud", tmp_path, ["initech"], layers=["gcp-organisation"])) == {"gcp-organisation"}
+    with pytest.raises(SpecError, match="audit_project_number"):
+        stacks_of(unknown, "cloud", tmp_path / "all", ["initech"])
+
+
+def test_a_layer_that_refers_to_another_needs_it(mixed, tmp_path):
+    with pytest.raises(StackError, match="layer gcp-audit: refers to gcp-organisation"):
+        stacks_of(mixed, "cloud", tmp_path, ["initech"], layers=["gcp-audit"])
+
+
+def test_a_quarantined_tenants_projects_move_to_the_quarantine_folder(mixed, tmp_path):
+    lifecycle = mixed.tenant("initech").lifecycle.model_copy(update={"state": State.QUARANTINED, "reason": "test"})
+    moved = with_tenant(mixed, "initech", lifecycle=lifecycle)
+    for fleet, folder in ((mixed, "tenants-folder"), (moved, "quarantine-folder")):
+        stack = stacks_of(fleet, "local", tmp_path / folder, ["initech"], layers=["gcp-organisation"])[
+            "gcp-organisation"
+        ]
+        projects = {project["project_id"]: project for project in stack.all("google_project")}
+        assert folder in projects["bh-initech"]["folder_id"]
+        assert folder in projects["bh-initech-keys"]["folder_id"]
+        assert projects["bh-audit"]["org_id"] == "600000000001"
+
+
+def test_a_condition_that_iam_would_refuse_stops_synthesis(mixed, tmp_path):
+    google = mixed.platform.clouds["gcp"]
+    many = tuple(f"sha256:{number:064x}" for number in range(60))
+    image = google.images["trainer-cpu"].model_copy(update={"also_accepted": many})
+    cloud = google.model_copy(update={"images": {**google.images, "trainer-cpu": image}})
+    platform = mixed.platform.model_copy(update={"clouds": {**mixed.platform.clouds, "gcp": cloud}})
+    with pytest.raises(
+        SpecError, match=r"clouds\.gcp\.images\.trainer-cpu\.also_accepted = 61 digests.*Take out digests"
+    ):
+        stacks_of(replace(mixed, platform=platform), "local", tmp_path, ["initech"])
+
+
+def test_what_the_guard_objects_to_is_named(mixed, tmp_path, monkeypatch):
+    from modules.gcp.site import GcpSite
+
+    monkeypatch.setattr(GcpSite, "labels", lambda *_arguments, **_more: {"tenant": "initech"})
+    with pytest.raises(StackError, match=r"initech-vault/keys/disk\] google_kms_crypto_key: no label layer, platform"):
+        stacks_of(mixed, "local", tmp_path, ["initech"])
