@@ -450,10 +450,22 @@ GUARANTEES = [
         (set_value(BUCKET, "uniform_bucket_level_access", value=False), set_value(BUCKET, "public_access_prevention", value="inherited"), set_value(BUCKET, "force_destroy", value=True),
          set_value(BUCKET, "encryption", "default_kms_key_name", value="projects/bh-umbra-keys/k"), set_value(BUCKET, "encryption", "google_managed_encryption_enforcement_config", "restriction_mode", value="NotRestricted")),
     ),
-    Guarantee("data is deleted when its time is over", "vault", all_of(BUCKET, lambda b: any(rule["action"]["type"] == "Delete" for rule in b["lifecycle_rule"]) and b.get("soft_delete_policy") == {"retention_duration_seconds": 0}, 3), (set_value(BUCKET, "lifecycle_rule", value=[]), remove(BUCKET, "soft_delete_policy"))),
-    Guarantee("logs are encrypted under the tenant's key, and the ledger is locked", "vault",
-              lambda stack: wrong(stack, "google_logging_project_bucket_config", lambda b: "/cryptoKeys/logs" in b["cmek_settings"]["kms_key_name"] and (b["locked"] or b["bucket_id"] != "ledger"), 3),
-              (set_value("google_logging_project_bucket_config", "cmek_settings", "kms_key_name", value="other"), change("google_logging_project_bucket_config", "_ledger_", lambda b: b.update(locked=False)))),
+    Guarantee(
+        "data is deleted when its time is over", "vault",
+        all_of(BUCKET, lambda b: b["labels"]["purpose"] == "ledger" or (any(rule["action"]["type"] == "Delete" for rule in b["lifecycle_rule"]) and b.get("soft_delete_policy") == {"retention_duration_seconds": 0}), 4),
+        (change(BUCKET, "_data_", lambda b: b.update(lifecycle_rule=[])), change(BUCKET, "_checkpoint_", lambda b: b.pop("soft_delete_policy"))),
+    ),
+    Guarantee(
+        "logs are encrypted under the tenant's key, and the ledger is locked", "vault",
+        lambda stack: wrong(stack, "google_logging_project_bucket_config", lambda b: "/cryptoKeys/logs" in b["cmek_settings"]["kms_key_name"], 2)
+        + wrong(stack, BUCKET, lambda b: b["labels"]["purpose"] != "ledger" or b.get("retention_policy", {}).get("is_locked") is True),
+        (set_value("google_logging_project_bucket_config", "cmek_settings", "kms_key_name", value="other"), change(BUCKET, "_ledger_", lambda b: b["retention_policy"].update(is_locked=False)), change(BUCKET, "_ledger_", lambda b: b.pop("retention_policy"))),
+    ),
+    Guarantee(
+        "whoever writes the ledger can add to it and nothing else", "vault",
+        lambda stack: [f"{role}: {members}" for role, members in bindings(named(stack, "google_storage_bucket_iam_policy", "ledgers_")).items() if role not in {"roles/storage.objectCreator", "roles/storage.objectViewer"}],
+        (replaced("google_storage_bucket_iam_policy", "ledgers_", "policy_data", "roles/storage.objectCreator", "roles/storage.objectUser"),),
+    ),
     Guarantee("nothing is shared, and no service account has a key", "vault", none_of(SHARING), each(SHARING)),
     Guarantee("people get in for hours, with a reason, approved by the tenant", "vault", entitlements,
               (set_value(ENTITLEMENT, "max_request_duration", value="86400s"), set_value(ENTITLEMENT, "privileged_access", "gcp_iam_access", "role_bindings", 0, "role", value="roles/storage.objectViewer"),
