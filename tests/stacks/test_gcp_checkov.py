@@ -21,7 +21,7 @@ def folder(tmp_path_factory):
 def test_every_objection_has_a_reason(folder):
     scan = checkov.run(folder, checkov.read_exemptions())
     assert [str(failure) for failure in scan.failed] == []
-    assert scan.passed > 100
+    assert scan.passed > 80
     stale = [line for line in scan.stale if "GCP" in line.check]
     assert stale == [], "a line about Google Cloud excuses nothing"
 
