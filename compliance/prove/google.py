@@ -27,6 +27,9 @@ _PLATFORM_KINDS: Final = ("bucket", "key", "log-bucket", "account", "project", "
 """Of what the platform owns, what tenants must be kept from: its records, their keys, what acts or decides for it."""
 _VERDICTS: Final[dict[str, Verdict]] = {"impossible": "proved", "possible": "violated", "undecided": "undecided"}
 
+_OF_POOLS: Final[tuple[Path, ...]] = ("role", "key", "data")
+"""Paths on which identities of a workload pool may get somewhere."""
+
 Goal = tuple[GoogleResource, str, str]
 
 
@@ -176,7 +179,8 @@ def _note_doubtful_providers(proofs: Proofs, world: World, tenant: str, holder: 
         reasons = (f"{provider.name} accepts no token that {tenant} can hold",)
         if verdict == "undecided":
             reasons = (f"whether {tenant} can hold a token of {issuer} that {provider.name} accepts is not known",)
-            proofs.note(tenant, provider.owner, "role", Finding("undecided", provider.name, reasons))
+            for path in _OF_POOLS:
+                proofs.note(tenant, provider.owner, path, Finding("undecided", provider.name, reasons))
         if verdict != "possible":
             proofs.obligations.append(
                 Obligation(tenant, provider.owner, "role", subject, provider.name, _VERDICTS[verdict], reasons)
