@@ -41,14 +41,17 @@ class Holder:
     """Whose tokens a tenant can hold.
 
     Attributes:
-        projects: ids and numbers of its projects on Google Cloud (one elsewhere, if it has none).
+        projects: numbers and ids of its projects on Google Cloud.
         accounts: e-mail addresses of its service accounts.
         aws: ids of its AWS accounts.
+        others: numbers, ids and e-mail addresses that are known and not its own. It may have further projects
+            elsewhere, which are none of these.
     """
 
     projects: tuple[tuple[str, str], ...]
     accounts: tuple[str, ...]
     aws: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def federated(
@@ -95,7 +98,21 @@ def acceptance(provider: Provider, holder: Holder) -> tuple[str, dict[str, Any]]
         if verdict == "possible":
             return verdict, claims
         doubtful = doubtful or verdict == "undecided"
+    for unknown in _claims_elsewhere(provider, holder):
+        # The condition may name a project or account of which nobody knows whose it is.
+        doubtful = doubtful or _accepts(provider, unknown)[0] != "impossible"
     return ("undecided" if doubtful else "impossible"), {}
+
+
+def _claims_elsewhere(provider: Provider, holder: Holder) -> Iterator[dict[str, Any]]:
+    other = Open(excluding=(*holder.others, *holder.accounts))
+    if provider.aws_account:
+        if provider.aws_account not in (*holder.aws, *holder.others):
+            yield {"account": provider.aws_account}
+    elif provider.issuer == ATTESTATION:
+        yield {"submods": {"gce": {"project_id": other, "project_number": other}}, "google_service_accounts": [other]}
+    elif provider.issuer == ACCOUNTS:
+        yield {"email": other}
 
 
 def _fixed_claims(provider: Provider, holder: Holder) -> Iterator[dict[str, Any]]:
@@ -106,7 +123,7 @@ def _fixed_claims(provider: Provider, holder: Holder) -> Iterator[dict[str, Any]
             yield {"account": provider.aws_account, "arn": arn}
         return
     if provider.issuer == ATTESTATION:
-        for number, name in holder.projects:
+        for number, name in (*holder.projects, ("999999999999", "elsewhere")):
             gce = {"project_id": name, "project_number": number}
             yield {"submods": {"gce": gce}, "google_service_accounts": list(holder.accounts)}
     elif provider.issuer == ACCOUNTS:
