@@ -27,6 +27,9 @@ _PLATFORM_KINDS: Final = ("bucket", "key", "log-bucket", "account", "project", "
 """Of what the platform owns, what tenants must be kept from: its records, their keys, what acts or decides for it."""
 _VERDICTS: Final[dict[str, Verdict]] = {"impossible": "proved", "possible": "violated", "undecided": "undecided"}
 
+_OF_POOLS: Final[tuple[Path, ...]] = ("role", "key", "data")
+"""Paths on which identities of a workload pool may get somewhere."""
+
 Goal = tuple[GoogleResource, str, str]
 
 
@@ -50,15 +53,16 @@ def prove_google(proofs: Proofs, estate: Estate) -> None:
 
 
 def holder_of(world: World, tenant: str, estate: Estate) -> Holder:
-    """What tokens a tenant can hold: of its projects, or of one elsewhere that it makes for itself."""
+    """What tokens a tenant can hold: of its projects and accounts, or of others that it makes for itself elsewhere."""
     whose = world.estate.whose
     own = [(n.removeprefix("projects/"), a.removeprefix("projects/")) for n, a in world.estate.aliases.items()]
-    projects = tuple(pair for pair in own if whose.of_project(pair[0]) == tenant) or (("999999999999", "elsewhere"),)
-    accounts = tuple(account.email for account in world.accounts_of(tenant)) or (
-        "any@elsewhere.iam.gserviceaccount.com",
-    )
+    projects = tuple(pair for pair in own if whose.of_project(pair[0]) == tenant)
+    accounts = tuple(account.email for account in world.accounts_of(tenant)) or (_ELSEWHERE,)
     aws = tuple(account.id for account in estate.accounts.values() if tenant in account.tenants)
-    return Holder(projects, accounts, aws)
+    foreign = {name for name, owner in whose.projects.items() if owner != tenant}
+    foreign |= {account.email for account in world.estate.accounts.values() if account.owner != tenant}
+    foreign |= {account.id for account in estate.accounts.values() if tenant not in account.tenants}
+    return Holder(projects, accounts, aws, tuple(sorted(foreign)))
 
 
 def _judged(resource: GoogleResource, proofs: Proofs) -> bool:
@@ -176,7 +180,8 @@ def _note_doubtful_providers(proofs: Proofs, world: World, tenant: str, holder: 
         reasons = (f"{provider.name} accepts no token that {tenant} can hold",)
         if verdict == "undecided":
             reasons = (f"whether {tenant} can hold a token of {issuer} that {provider.name} accepts is not known",)
-            proofs.note(tenant, provider.owner, "role", Finding("undecided", provider.name, reasons))
+            for path in _OF_POOLS:
+                proofs.note(tenant, provider.owner, path, Finding("undecided", provider.name, reasons))
         if verdict != "possible":
             proofs.obligations.append(
                 Obligation(tenant, provider.owner, "role", subject, provider.name, _VERDICTS[verdict], reasons)

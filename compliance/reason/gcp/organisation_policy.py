@@ -19,6 +19,9 @@ from compliance.reason.gcp.shapes import a_list, a_text, an_object, texts
 from compliance.reason.iam.decision import Reason
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, certain, either
 
+_ON: Final = (True, "TRUE", "true")
+"""The API prints a boolean, Terraform's provider a text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -78,7 +81,7 @@ def parse_constraint_policy(document: Any, level: str, place: str) -> Constraint
 def _setting(document: Any, place: str) -> Setting:
     rule = an_object(document, place, "a rule")
     values = an_object(rule.get("values") or {}, f"{place}.values", "`allowedValues` and `deniedValues`")
-    everything = "allow" if rule.get("allowAll") else "deny" if rule.get("denyAll") else ""
+    everything = "allow" if rule.get("allowAll") in _ON else "deny" if rule.get("denyAll") in _ON else ""
     parameters = rule.get("parameters")
     allowed = texts(values, "allowedValues", f"{place}.values")
     if isinstance(parameters, Mapping):
@@ -86,7 +89,7 @@ def _setting(document: Any, place: str) -> Setting:
             allowed += texts(parameters, name, f"{place}.parameters")
     condition = rule.get("condition")
     return Setting(
-        rule.get("enforce") in (True, "TRUE", "true"), allowed, texts(values, "deniedValues", f"{place}.values"),
+        rule.get("enforce") in _ON, allowed, texts(values, "deniedValues", f"{place}.values"),
         everything,
         "" if condition is None else is_text_condition(condition, f"{place}.condition"),
     )  # fmt: skip
