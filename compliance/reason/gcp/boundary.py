@@ -56,6 +56,9 @@ def parse_boundary(document: Any, place: str) -> Boundary:
 
 def confined(boundaries: tuple[Boundary, ...], request: Request) -> Outcome:
     """Whether the caller is confined to resources that this one is not among."""
+    if request.principal.kind in ("anonymous", "stranger"):
+        # A stranger chooses an identity that no boundary of ours is bound to.
+        return Outcome(FALSE)
     applies: Truth = FALSE
     opened: Truth = FALSE
     labels: list[str] = []
@@ -80,9 +83,6 @@ def _contains(boundary: Boundary, request: Request) -> Truth:
 
 
 def _binds(boundary: Boundary, caller: Principal) -> Truth:
-    if caller.kind in ("anonymous", "stranger"):
-        # A stranger chooses an identity that no boundary of ours is bound to.
-        return FALSE
     truth = _in_set(boundary.principal_set, caller)
     if truth != FALSE and boundary.condition:
         known = {
