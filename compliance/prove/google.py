@@ -12,6 +12,7 @@ from typing import Final
 
 from compliance.estate.google_model import GoogleResource, Provider
 from compliance.estate.model import PLATFORM, Estate, Path
+from compliance.prove.google_locks import prove_google_locks
 from compliance.prove.google_network import prove_google_network
 from compliance.prove.result import Finding, Obligation, Proofs, Verdict
 from compliance.reason.gcp.symbolic import Possibility
@@ -52,6 +53,7 @@ def prove_google(proofs: Proofs, estate: Estate) -> None:
         attackers = reach_of(world, tenant, leaky, holder, providers)
         _against_tenant(proofs, world, tenant, attackers, open_goals, entered)
     _against_outsiders(proofs, world, open_goals)
+    prove_google_locks(proofs, world)
 
 
 def holder_of(world: World, tenant: str, estate: Estate) -> Holder:

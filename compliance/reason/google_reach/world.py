@@ -10,6 +10,7 @@ from typing import Any, Final
 from compliance.estate.google_model import GoogleEstate, GoogleResource, ServiceAccount
 from compliance.estate.model import PLATFORM
 from compliance.reason.gcp.allow import AllowPolicy
+from compliance.reason.gcp.boundary import Boundary, sets_of
 from compliance.reason.gcp.decide import Documents
 from compliance.reason.gcp.holders import holders_of
 from compliance.reason.gcp.perimeter import Borders
@@ -185,6 +186,20 @@ class World:
         found = dict.fromkeys(perimeter for name in names for perimeter in self._fences.get(name, ()))
         return Borders(tuple(found), self.estate.borders.levels)
 
+    @cached_property
+    def _bound(self) -> Mapping[str, tuple[Boundary, ...]]:
+        found: dict[str, list[Boundary]] = {}
+        for boundary in self.estate.boundaries:
+            found.setdefault(boundary.principal_set, []).append(boundary)
+        return {name: tuple(held) for name, held in found.items()}
+
+    def boundaries(self, principal: Principal) -> tuple[Boundary, ...]:
+        """The principal access boundaries that can concern a caller."""
+        sets = sets_of(principal)
+        if sets is None:
+            return self.estate.boundaries
+        return tuple(boundary for name in dict.fromkeys(sets) for boundary in self._bound.get(name, ()))
+
     def attempt(
         self,
         attacker: Attacker,
@@ -206,7 +221,11 @@ class World:
             stay_out: networks that it certainly does not ask from.
         """
         request = open_request(permission, self.target(resource, name), attacker.principal, not_from=stay_out)
-        documents = replace(self.documents(resource), borders=self.borders(request.target.nodes, attacker.sources))
+        documents = replace(
+            self.documents(resource),
+            borders=self.borders(request.target.nodes, attacker.sources),
+            boundaries=self.boundaries(attacker.principal),
+        )
         return possible(request, documents, bound, attacker.sources)
 
 
