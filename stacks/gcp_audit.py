@@ -20,4 +20,4 @@ class GcpAuditStack(GcpPlatformStack):
         super().__init__(scope, site, target)
         self.add_dependency(organisation)
         store = AuditStore(self, "store", site, organisation.folders)
-        store.add_collector(organisation.folders)
+        store.add_collector()

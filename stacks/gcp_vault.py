@@ -25,7 +25,7 @@ class GcpVaultStack(GcpTenantStack):
         release = Release(self, "release", site)
         keys = Keys(self, "keys", site, release, identity.all)
         Storage(self, "storage", site, keys, identity.all)
-        Ledgers(self, "ledgers", site, keys)
+        Ledgers(self, "ledgers", site, keys, identity.all)
         Denials(self, "denied", f"projects/{site.names.project}", project_denials(site.scope), identity.all)
         Denials(
             self,

@@ -36,16 +36,18 @@ def job_backends(job: JobSpec, environment: Mapping[str, str]) -> Backends:
         from trainer.attest.source import chosen as attestation  # noqa: PLC0415
 
         return aws_backends(job.tenant, job.ledger_url, attest=attestation(environment))
-    from trainer.google.credentials import attested_credentials  # noqa: PLC0415 - only on Google Cloud
+    from trainer.google.credentials import attested_credentials, machine_credentials  # noqa: PLC0415 - there only
     from trainer.google.endpoints import from_environment  # noqa: PLC0415
 
     endpoints = from_environment()
-    credentials = attested_credentials(job.google.provider, endpoints, job.google.service_account)
-    return gcp_backends(job.tenant, job.ledger_url, credentials, endpoints)
+    attested = attested_credentials(job.google.provider, endpoints, job.google.service_account)
+    return gcp_backends(job.tenant, job.ledger_url, machine_credentials(), endpoints, attested)
 
 
-def gcp_backends(tenant: str, ledger: str, credentials: Any, endpoints: Endpoints | None = None) -> Backends:
-    """The services of Google Cloud that `credentials` (google-auth's) may use.
+def gcp_backends(
+    tenant: str, ledger: str, credentials: Any, endpoints: Endpoints | None = None, attested: Any = None
+) -> Backends:
+    """The services of Google Cloud that `credentials` (google-auth's) may use; keys with `attested` where it is given.
 
     `ledger` is `gs://<bucket>/<prefix>`, best a bucket with a locked retention policy, or a `file://` directory.
     """
@@ -66,7 +68,7 @@ def gcp_backends(tenant: str, ledger: str, credentials: Any, endpoints: Endpoint
         log = ObjectLog(GcsStore(ledger, client), tenant)
     else:
         raise TrainerError(Reason.BAD_JOB, f"ledger {ledger!r}: expected gs://<bucket>/<prefix> or file:///<directory>")
-    return Backends(keys=GcpKeyService(credentials, chosen.kms), log=log, open_store=opened)
+    return Backends(keys=GcpKeyService(attested or credentials, chosen.kms), log=log, open_store=opened)
 
 
 def aws_backends(

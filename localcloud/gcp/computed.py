@@ -94,7 +94,8 @@ def compute_path(kind: str, values: Values) -> str:
         place = f"regions/{str(values['region']).rpartition('/')[2]}"
     else:
         place = "global"
-    return f"projects/{values['project']}/{place}/{kind}/{values['name']}"
+    name = values.get("name") or f"{values['name_prefix']}{digits(str(values['name_prefix']), 8)}"
+    return f"projects/{values['project']}/{place}/{kind}/{name}"
 
 
 def self_link(path: str) -> str:
@@ -196,6 +197,8 @@ def computed(type_: str, values: Values, attribute: str) -> Any:
     own = _ATTRIBUTES.get(type_, {})
     if attribute in own:
         return own[attribute](values)
+    if type_ in _COMPUTE and attribute == "name" and not values.get("name"):
+        return compute_path(_COMPUTE[type_], values).rpartition("/")[2]
     if type_ in _COMPUTE and attribute in {"id", "self_link", "self_link_unique"}:
         path = compute_path(_COMPUTE[type_], values)
         return path if attribute == "id" else self_link(path)

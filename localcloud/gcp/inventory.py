@@ -51,6 +51,8 @@ class Inventory:
     entitlements: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     budgets: list[dict[str, Any]] = field(default_factory=list)
     quotas: list[dict[str, Any]] = field(default_factory=list)
+    outside: list[dict[str, Any]] = field(default_factory=list)
+    """Grants on what the platform has beside the stacks."""
     not_modelled: dict[str, int] = field(default_factory=dict)
     """Terraform types that the double leaves aside, with their number; reports name them."""
 
@@ -131,7 +133,8 @@ def build(resources: Iterable[Resource], organisation: str, bootstrap: Iterable[
 
 _BEFORE = ("google_folder", "google_project", "google_kms_key_ring", "google_kms_crypto_key", "google_storage_bucket",
            "google_service_account", "google_iam_workload_identity_pool", "google_compute_network",
-           "google_compute_firewall_policy", "google_compute_network_firewall_policy")  # fmt: skip
+           "google_compute_firewall_policy", "google_compute_network_firewall_policy", "google_dns_response_policy",
+           "google_compute_subnetwork")  # fmt: skip
 
 
 def _first(inventory: Inventory, resource: Resource, builders: dict[str, Builder]) -> bool:

@@ -50,7 +50,7 @@ def rest(values: Any) -> Any:
         for name, value in values.items():
             if value is None or name in {"lifecycle", "provider", "depends_on", "count", "for_each", "timeouts"}:
                 continue
-            if name in _FREE:
+            if name in _FREE and isinstance(value, Mapping):
                 found[camel(name)] = dict(value)
                 continue
             single = value[0] if name in SINGLE and isinstance(value, list) and len(value) == 1 else value

@@ -46,6 +46,10 @@ _TARGETS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
+_OUTSIDE = ("//artifactregistry.googleapis.com/",)
+"""What the platform has beside the stacks: the registry of the trainer's images is filled by the image pipeline."""
+
+
 def _compute(kind: str, name: Any, values: Mapping[str, Any]) -> str:
     path = known.compute_path(kind, {**values, "name": str(name).rpartition("/")[2]})
     return f"//compute.googleapis.com/{path}"
@@ -81,12 +85,15 @@ def _content(kind: str, resource: Resource) -> tuple[list[dict[str, Any]], list[
 
 
 def apply_grant(inventory: Inventory, grant: Grant) -> None:
-    """Puts a grant on its asset. Raises `LocalCloudError` where there is none: a grant on nothing is a mistake."""
+    """Puts a grant on its asset. Raises `LocalCloudError` where no stack has it: a grant on nothing is a mistake."""
     asset = inventory.assets.get(grant.target)
     if grant.target.startswith("account:"):
         wanted = grant.target.removeprefix("account:").rpartition("/")[2]
         accounts = inventory.of_type("iam.googleapis.com/ServiceAccount")
         asset = next((one for one in accounts if one.data["email"] == wanted), None)
+    if asset is None and grant.target.startswith(_OUTSIDE):
+        inventory.outside.append({"source": grant.source, "target": grant.target, "bindings": grant.bindings})
+        return
     if asset is None:
         raise LocalCloudError(f"{grant.source}: grants on {grant.target}, which no stack deploys")
     policy = asset.iam

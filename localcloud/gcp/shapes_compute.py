@@ -109,10 +109,9 @@ def _association(inventory: Inventory, resource: Resource) -> None:
 
 
 def _template(inventory: Inventory, resource: Resource) -> None:
-    values = dict(resource.values)
-    name = str(values.get("name") or f"{values.get('name_prefix', resource.label)}local")
-    path = known.compute_path("instanceTemplates", {**values, "name": name})
-    properties = _machine(values)
+    path = known.compute_path("instanceTemplates", resource.values)
+    name = path.rpartition("/")[2]
+    properties = _machine(resource.values)
     data = {"name": name, "properties": properties, "selfLink": known.self_link(path)}
     full = f"//compute.googleapis.com/{path}"
     put(inventory, resource, full, "compute.googleapis.com/InstanceTemplate", data)

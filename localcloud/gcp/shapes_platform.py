@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from localcloud.errors import LocalCloudError
 from localcloud.gcp import computed as known
 from localcloud.gcp.configuration import Resource
 from localcloud.gcp.inventory import Asset, Builder, Inventory, project_of, resource_name
@@ -152,6 +153,26 @@ def _dns_policy(inventory: Inventory, resource: Resource) -> None:
     put(inventory, resource, f"//dns.googleapis.com/{name}", type_, rest(values))
 
 
+def _dns_rule(inventory: Inventory, resource: Resource) -> None:
+    values = resource.values
+    name = f"//dns.googleapis.com/projects/{values['project']}/responsePolicies/{values['response_policy']}"
+    policy = inventory.assets.get(name)
+    if policy is None:
+        raise LocalCloudError(f"{source(resource)}: response policy {values['response_policy']} is in no stack")
+    policy.data.setdefault("rules", []).append(rest(values))
+
+
+def _alert(inventory: Inventory, resource: Resource) -> None:
+    values = resource.values
+    if "channel" in resource.type:
+        name, type_ = str(known.computed(resource.type, values, "name")), "NotificationChannel"
+    else:
+        name = f"projects/{values['project']}/alertPolicies/{known.digits(str(values['display_name']), 18)}"
+        type_ = "AlertPolicy"
+    data = {**rest(values), "name": name}
+    put(inventory, resource, f"//monitoring.googleapis.com/{name}", f"monitoring.googleapis.com/{type_}", data)
+
+
 def _tag(inventory: Inventory, resource: Resource) -> None:
     values = resource.values
     id_ = known.computed(resource.type, values, "id")
@@ -180,6 +201,9 @@ BUILDERS: dict[str, Builder] = {
     "google_dns_managed_zone": _zone,
     "google_dns_policy": _dns_policy,
     "google_dns_response_policy": _dns_policy,
+    "google_dns_response_policy_rule": _dns_rule,
+    "google_monitoring_alert_policy": _alert,
+    "google_monitoring_notification_channel": _alert,
     "google_tags_tag_key": _tag,
     "google_tags_tag_value": _tag,
 }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from cdktn import TerraformResourceLifecycle
-from cdktn_provider_google.folder_iam_member import FolderIamMember
 from cdktn_provider_google.kms_crypto_key import KmsCryptoKey
 from cdktn_provider_google.kms_crypto_key_iam_policy import KmsCryptoKeyIamPolicy
 from cdktn_provider_google.kms_key_ring import KmsKeyRing
 from cdktn_provider_google.logging_folder_sink import LoggingFolderSink
 from cdktn_provider_google.logging_project_bucket_config import LoggingProjectBucketConfig
+from cdktn_provider_google.organization_iam_member import OrganizationIamMember
 from cdktn_provider_google.project_iam_member import ProjectIamMember
 from cdktn_provider_google.service_account import ServiceAccount
 from constructs import Construct
@@ -37,8 +37,8 @@ class AuditStore(Construct):
         sinks = {which: self._sinks(which, folder) for which, folder in folders.items()}
         self._objects([sink.writer_identity for found in sinks.values() for sink in found])
 
-    def add_collector(self, folders: dict[str, str]) -> None:
-        """The scan's service account: it lists what there is, and reads settings as each tenant's auditor."""
+    def add_collector(self) -> None:
+        """The scan's service account: it lists what there is and reads settings, in the whole organisation."""
         site = self._site
         account = made(
             ServiceAccount,
@@ -48,16 +48,15 @@ class AuditStore(Construct):
             account_id=COLLECTOR,
             display_name="Reads settings for the compliance scan",
         )
-        for name, folder in folders.items():
-            for number, role in enumerate((auditor_role(site.organisation), "roles/cloudasset.viewer")):
-                made(
-                    FolderIamMember,
-                    self,
-                    f"collector-{name}-{number}",
-                    folder=folder,
-                    role=role,
-                    member=service_account(account.email),
-                )
+        # On the organisation: perimeters, boundaries and the policies that every folder inherits are there.
+        made(
+            OrganizationIamMember,
+            self,
+            "collector-reads",
+            org_id=site.organisation.id,
+            role=auditor_role(site.organisation),
+            member=service_account(account.email),
+        )
 
     def _key(self) -> None:
         site = self._site

@@ -16,6 +16,7 @@ ENCRYPTER = "roles/cloudkms.cryptoKeyEncrypter"
 DECRYPTER = "roles/cloudkms.cryptoKeyDecrypter"
 BOTH_WAYS = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 READ_OBJECTS = "roles/storage.objectViewer"
+APPEND_OBJECTS = "roles/storage.objectCreator"
 CHANGE_OBJECTS = "roles/storage.objectUser"
 IMPERSONATE = "roles/iam.serviceAccountTokenCreator"
 ATTACH = "roles/iam.serviceAccountUser"
@@ -66,6 +67,12 @@ def bucket_policy(scope: GcpScope, purpose: BucketPurpose) -> Document:
     return policy(grants[purpose])
 
 
+def ledger_policy(scope: GcpScope) -> Document:
+    """The policy of the ledger's bucket: whoever uses a key appends and reads, and nobody replaces or removes."""
+    writers = [service_account(scope.account("trainer")), service_account(scope.account("data-owner"))]
+    return policy([(APPEND_OBJECTS, writers), (READ_OBJECTS, writers)])
+
+
 def account_policy(scope: GcpScope, role: RoleName) -> Document:
     """Who may act as a service account: machines as the trainer, data owners as theirs, the scan as the auditor."""
     grants: dict[RoleName, list[tuple[str, Sequence[str]]]] = {
@@ -96,6 +103,10 @@ AUDITOR_PERMISSIONS = (
     "accesscontextmanager.accessPolicies.get",
     "accesscontextmanager.servicePerimeters.get",
     "accesscontextmanager.servicePerimeters.list",
+    "cloudasset.assets.listAccessPolicy",
+    "cloudasset.assets.listIamPolicy",
+    "cloudasset.assets.listOrgPolicy",
+    "cloudasset.assets.listResource",
     "cloudkms.cryptoKeys.get",
     "cloudkms.cryptoKeys.getIamPolicy",
     "cloudkms.cryptoKeys.list",
@@ -104,6 +115,7 @@ AUDITOR_PERMISSIONS = (
     "cloudkms.keyRings.get",
     "cloudkms.keyRings.getIamPolicy",
     "cloudkms.keyRings.list",
+    "cloudquotas.quotas.get",
     "compute.disks.get",
     "compute.disks.getIamPolicy",
     "compute.disks.list",
@@ -128,6 +140,8 @@ AUDITOR_PERMISSIONS = (
     "dns.responsePolicyRules.list",
     "iam.denypolicies.get",
     "iam.denypolicies.list",
+    "iam.policybindings.list",
+    "iam.principalaccessboundarypolicies.list",
     "iam.serviceAccountKeys.list",
     "iam.serviceAccounts.get",
     "iam.serviceAccounts.getIamPolicy",
@@ -141,8 +155,10 @@ AUDITOR_PERMISSIONS = (
     "logging.sinks.get",
     "logging.sinks.list",
     "monitoring.alertPolicies.list",
+    "orgpolicy.customConstraints.list",
     "orgpolicy.policies.list",
     "orgpolicy.policy.get",
+    "privilegedaccessmanager.entitlements.list",
     "resourcemanager.projects.get",
     "resourcemanager.projects.getIamPolicy",
     "serviceusage.services.list",

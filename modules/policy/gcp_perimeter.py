@@ -96,7 +96,7 @@ def let_the_deployer_in(scope: GcpScope) -> Document:
     operations = [_any_method(service) for service in DEPLOYED] + [_methods("storage.googleapis.com", BUCKET_SETTINGS)]
     return _ingress(
         "The deployer writes settings",
-        scope.organisation.deployer,
+        [scope.organisation.deployer],
         scope.organisation.deployer_project_number,
         [scope.project_number, scope.key_project_number],
         operations,
@@ -104,12 +104,12 @@ def let_the_deployer_in(scope: GcpScope) -> Document:
 
 
 def let_the_scan_in(scope: GcpScope) -> Document:
-    """Lets the scan look at settings from the audit project, as the tenant's auditor."""
+    """Lets the scan look at settings from the audit project, as itself or as the tenant's auditor."""
     operations = [_any_method(service) for service in SCANNED]
     operations.append(_methods("storage.googleapis.com", READ_BUCKET_SETTINGS))
     return _ingress(
         "The scan reads settings",
-        scope.account("auditor"),
+        [scope.account("auditor"), scope.collector],
         scope.audit_project_number,
         [scope.project_number, scope.key_project_number],
         operations,
@@ -129,12 +129,12 @@ def let_the_image_in(scope: GcpScope, image_project_number: str) -> Document:
 
 
 def _ingress(
-    title: str, identity: str, from_project: str, to_projects: Sequence[str], operations: list[Document]
+    title: str, identities: Sequence[str], from_project: str, to_projects: Sequence[str], operations: list[Document]
 ) -> Document:
     return {
         "title": title,
         "ingress_from": {
-            "identities": [service_account(identity)],
+            "identities": [service_account(identity) for identity in identities],
             "sources": [{"resource": f"projects/{from_project}"}],
         },
         "ingress_to": {"resources": [f"projects/{number}" for number in to_projects], "operations": operations},

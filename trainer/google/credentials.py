@@ -1,7 +1,8 @@
-"""As whom the trainer asks Google Cloud: the federated identity of an attested machine.
+"""As whom the trainer asks Google Cloud: for keys an attested machine, for objects the machine's service account.
 
 Google Cloud IAM "Workload identity federation": the attestation token is exchanged at the Security Token Service, where
 the provider's attribute condition (the compiled release policy) decides; keys are bound to the identity that results.
+Ciphertext needs no attestation: Cloud Storage's policies name the service account that the machine was started with.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from google.auth import identity_pool
+from google.auth import compute_engine, identity_pool
 
 from trainer.errors import Reason, TrainerError
 from trainer.google.endpoints import Endpoints
@@ -47,3 +48,9 @@ def attested_credentials(provider: str, endpoints: Endpoints, service_account: s
         service_account_impersonation_url=endpoints.impersonation_url(service_account) if service_account else None,
         scopes=[SCOPE],
     )
+
+
+def machine_credentials() -> Any:
+    """Credentials of the service account that this machine was started with, from its metadata server."""
+    made: Any = compute_engine.Credentials
+    return made(scopes=[SCOPE])

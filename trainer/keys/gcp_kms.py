@@ -14,6 +14,7 @@ from typing import Any
 import google_crc32c
 from google.api_core import exceptions as google_errors
 from google.auth import exceptions as auth_errors
+from google.auth.transport.requests import Request
 from google.cloud import kms_v1
 
 from trainer.errors import Reason, TrainerError
@@ -42,6 +43,7 @@ class GcpKeyService:
 
     def __init__(self, credentials: Any, endpoint: str | None = None) -> None:
         options = {"api_endpoint": endpoint} if endpoint else None
+        self._credentials = credentials
         self._client = kms_v1.KeyManagementServiceClient(credentials=credentials, client_options=options)
 
     def generate(self, key: str, context: Context) -> DataKey:
@@ -97,11 +99,17 @@ class GcpKeyService:
         """See `KeyService.rewrap`. Cloud KMS cannot re-encrypt by itself: the data key passes through this process."""
         return self.wrap(key, self.unwrap(key, wrapped, context), context)
 
+    def _renew(self) -> None:
+        """Gets a token before gRPC needs one: there a refused exchange looks like a service that is away."""
+        if not self._credentials.valid:
+            self._credentials.refresh(Request())
+
     def _call(self, operation: str, key: str, context: Context, once: Callable[[], bytes]) -> bytes:
         where = f"key {key} of tenant {context.get('tenant', '?')}"
         damage: Exception | None = None
         for _ in range(_ATTEMPTS):
             try:
+                self._renew()
                 return once()
             except _Damaged as error:
                 damage = error

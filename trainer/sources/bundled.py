@@ -9,7 +9,10 @@ from trainer.sources.batches import ArraySource
 
 
 def load_bundled(name: str) -> ArraySource:
-    """`breast-cancer` (569 rows, 30 float features, `target`) or `digits` (1,797 rows, `image` 8x8, `target`)."""
+    """`breast-cancer` (569 rows, 30 float features), `wine` (178 rows, 13) or `digits` (1,797 rows, `image` 8x8).
+
+    Each has the label as `target`.
+    """
     from sklearn import datasets  # noqa: PLC0415 - takes seconds to import
 
     if name == "breast-cancer":
@@ -23,4 +26,8 @@ def load_bundled(name: str) -> ArraySource:
         return ArraySource(
             {"image": np.ascontiguousarray(image), "target": digits.target.astype("<i8")}, "scikit-learn: digits"
         )
-    raise TrainerError(Reason.BAD_SOURCE, f"no bundled data set {name!r}; there are breast-cancer and digits")
+    if name == "wine":
+        wine = datasets.load_wine()
+        columns = {str(f): wine.data[:, i].astype("<f4") for i, f in enumerate(wine.feature_names)}
+        return ArraySource(columns | {"target": wine.target.astype("<i8")}, "scikit-learn: Wine recognition")
+    raise TrainerError(Reason.BAD_SOURCE, f"no bundled data set {name!r}; there are breast-cancer, wine and digits")
