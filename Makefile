@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_RUNTIME_PACKAGE_CACHE := enabled
 export CHECKPOINT_DISABLE := 1
 
-.PHONY: help setup demo test lint unit e2e image-test bench fuzz schemas clean
+.PHONY: help setup demo demo-vm test lint unit e2e image-test bench fuzz schemas clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -16,6 +16,10 @@ setup: ## everything that the project needs on this machine (idempotent)
 
 demo: setup ## two tenants on the local cloud: deployed, sealed, trained, attacked, scanned; ends with a report
 	@$(BIN)/bulkhead demo
+
+demo-vm: export BULKHEAD_IMAGES := 1
+demo-vm: setup ## the measured image in virtual machines: a node per tenant trains, then what must be refused (as root)
+	@$(BIN)/bulkhead image demo
 
 test: setup lint unit e2e ## all tests
 
@@ -38,8 +42,9 @@ image-test: setup ## builds the measured image and boots it in QEMU, as root (te
 
 bench: setup ## speed and memory, as ratios to a peer in the same run
 	$(BIN)/python -m benchmarks.proof
-	$(BIN)/python -m benchmarks.trainer
+	$(BIN)/python -m benchmarks.trainer --write docs/benchmarks.md
 	$(BIN)/python -m benchmarks.scanners --markdown -
+	$(BIN)/python -m benchmarks.scan
 
 fuzz: setup ## feeds the evidence parsers random input for a minute each; installs the fuzzer
 	$(BIN)/python -m pip install -q atheris==3.0.0

@@ -100,6 +100,18 @@ def unsigned_kernel(disk: Path) -> None:
     change_kernel(disk, remove_signature)
 
 
+def debugging(image: bytes) -> bytes:
+    """An unsigned image whose command line opens the kernel's debug file system; everything else stays in its place.
+
+    Raises:
+        ImageError: the command line does not close it, or occurs more than once.
+    """
+    line = section(image, ".cmdline")
+    if image.count(line) != 1 or CLOSED not in line:
+        raise ImageError(f"the command line does not say {CLOSED.decode()} once: {line!r}")
+    return image.replace(line, line.replace(CLOSED, OPEN))
+
+
 def debug_build(disk: Path, key: Path, certificate: Path) -> None:
     """Makes the image a debug build, signed by the platform's own key: the kernel's debug file system is open.
 
@@ -110,11 +122,7 @@ def debug_build(disk: Path, key: Path, certificate: Path) -> None:
     """
 
     def change(file: Path) -> None:
-        bare = unsign(file.read_bytes())
-        line = section(bare, ".cmdline")
-        if bare.count(line) != 1 or CLOSED not in line:
-            raise ImageError(f"the command line does not say {CLOSED.decode()}: {line!r}")
-        file.write_bytes(bare.replace(line, line.replace(CLOSED, OPEN)))
+        file.write_bytes(debugging(unsign(file.read_bytes())))
         tpm.run(
             [tpm.program("sbsign"), "--key", str(key), "--cert", str(certificate), "--output", str(file), str(file)]
         )

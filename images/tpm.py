@@ -14,7 +14,7 @@ from pathlib import Path
 from images.errors import ImageError
 from images.guest.evidence import AK_HANDLE
 
-START_PATIENCE = 10.0
+START_PATIENCE = 60.0
 BANKS = "sha256,sha384"
 
 

@@ -17,6 +17,7 @@ from localcloud.machines import Machines
 from localcloud.networks import Networks
 from localcloud.places import Places
 from localcloud.recipient import trusted_roots
+from localcloud.releases import Releases, ledger_key
 from localcloud.state import State
 
 
@@ -67,6 +68,7 @@ def build(places: Places, management_email: str) -> Cloud:
     hypervisor = Hypervisor(root_in(places.attestation, places.attestation_roots))
     gateway.host = Host(Issuer(token, credentials, cloud.accounts), Machines(places.machines), hypervisor)
     gateway.roots = lambda: trusted_roots(places.attestation_roots)
+    gateway.releases = Releases(places.ledger, places.release_policies, ledger_key(places.attestation / "ledger.key"))
     gateway.changed = cloud.changed
     state.save(frozenset({management}))
     return cloud

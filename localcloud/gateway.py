@@ -33,6 +33,7 @@ from localcloud.identity import ANONYMOUS, Caller, Kind
 from localcloud.message import Message
 from localcloud.networks import Networks
 from localcloud.operation import Operation, resolve
+from localcloud.releases import Asked, Releases
 from localcloud.resources import s3, s3_context, s3_kms
 from localcloud.s3_operation import S3Request
 from localcloud.services import Service, service_of
@@ -75,6 +76,7 @@ class Gateway:
         self.networks = networks
         self.changed = changed
         self.host: host.Host | None = None
+        self.releases: Releases | None = None
         self.roots: Callable[[], Roots] = lambda: AWS_NITRO
         self.lock = threading.RLock()
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -119,12 +121,29 @@ class Gateway:
             return self._dispatch_s3(message, service, wanted, needed)
         operation = resolve(service, message, backend.environ_of(message, None))
         needed = classify.accesses(operation, caller, region)
-        to = recipient.of_request(operation, self.roots(), now) if service.prefix == "kms" else None
-        if to is not None:
-            needed = recipient.attested(needed, to)
-        self._authorise(Request(caller, region, needed, context, endpoint), now)
+        if service.prefix == "kms":
+            to = self._release(Asked(operation, caller, now), Request(caller, region, needed, context, endpoint))
+        else:
+            to = None
+            self._authorise(Request(caller, region, needed, context, endpoint), now)
         response = self._dispatch(message, service, operation, needed, caller)
         return recipient.sealed(response, to) if to is not None else response
+
+    def _release(self, asked: Asked, request: Request) -> recipient.Recipient | None:
+        """Authorises a request to KMS; for a tenant's keys the decision is in the release ledger before it counts."""
+        subject = self.releases.subject(asked.operation, request.accesses) if self.releases else None
+        try:
+            asked = replace(asked, to=recipient.of_request(asked.operation, self.roots(), asked.now))
+            if asked.to is not None:
+                request = replace(request, accesses=recipient.attested(request.accesses, asked.to))
+            self._authorise(request, asked.now)
+        except ApiError as refusal:
+            if self.releases and subject:
+                self.releases.deny(subject, asked, refusal)
+            raise
+        if self.releases and subject:
+            self.releases.allow(subject, asked)
+        return asked.to
 
     def _authorise(self, request: Request, now: datetime) -> None:
         for access in request.accesses:

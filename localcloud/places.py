@@ -38,6 +38,16 @@ class Places:
         return self.root / "attestation"
 
     @property
+    def ledger(self) -> Path:
+        """Release ledgers, a folder per tenant, and the public key of their heads."""
+        return self.root / "ledger"
+
+    @property
+    def release_policies(self) -> Path:
+        """Release policies that deployments left, `<tenant>-<purpose>.json`."""
+        return self.root / "release"
+
+    @property
     def machines(self) -> Path:
         """The machines that were started here."""
         return self.root / "machines.json"

@@ -44,6 +44,7 @@ class Recipient:
 
     key: RSAPublicKey
     context: Mapping[str, ContextValue]
+    claims: Claims
 
 
 def trusted_roots(directory: Path) -> Roots:
@@ -79,7 +80,7 @@ def of_request(operation: Operation, roots: Roots, now: datetime) -> Recipient |
     issued = datetime.fromisoformat(str(claims.values["timestamp"]))
     if now - issued > _LIFETIME:
         raise ApiError("ValidationException", f"The attestation document of {issued.isoformat()} has expired", 400)
-    return Recipient(_public_key(claims), _context(claims))
+    return Recipient(_public_key(claims), _context(claims), claims)
 
 
 def _public_key(claims: Claims) -> RSAPublicKey:

@@ -129,7 +129,7 @@ def _train(cloud: LocalCloud, fleet: Fleet, step: Step) -> str:
 def _attack(ws: Workspace, cloud: LocalCloud, fleet: Fleet, step: Step) -> list[Outcome]:
     decisions = ws.hidden / "local" / "decisions.jsonl"
     with set_up(cloud, fleet, fleet.tenant(ATTACKER), fleet.tenant(VICTIM)) as stage:
-        outcomes = attacks.run(stage, ATTEMPTS, decisions, lambda attempt: step.doing(attempt.title))
+        outcomes = attacks.run(stage, ATTEMPTS, decisions, cloud.ledger, lambda attempt: step.doing(attempt.title))
     (ws.out / "attacks.json").write_text(json.dumps(attacks.as_json(outcomes), indent=1), encoding="utf-8")
     return outcomes
 

@@ -17,16 +17,21 @@ if TYPE_CHECKING:
 DEFAULT_DIRECTORY = Path(".bulkhead/local/ledger")
 DirectoryOption = Annotated[Path, typer.Option("--ledger", help="directory with one directory per tenant")]
 TenantOption = Annotated[str, typer.Option("--tenant", help="whose ledger")]
-KeyOption = Annotated[Path, typer.Option("--key", help="public key of the heads (PEM, EC P-256)")]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option("--key", help="public key of the heads (PEM, EC P-256); the local cloud's own unless given"),
+]
+HEAD_KEY = "head-key.pem"
 JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the group to the command."""
-    group = typer.Typer(help="The release ledger: list, verify, prove.", no_args_is_help=True)
+    group = typer.Typer(help="The release ledger: list, verify, prove, heads.", no_args_is_help=True)
     group.command("list")(list_entries)
     group.command("verify")(verify)
     group.command("prove")(prove)
+    group.command("heads")(heads)
     app.add_typer(group, name="ledger")
 
 
@@ -42,16 +47,16 @@ def list_entries(
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table("#", "time", "decision", "purpose", "requester", "image", "reasons")
+    table = Table("#", "time", "decision", "what", "requester", "image", "why", box=None, header_style="bold")
     for entry in entries:
         cells = (
             entry["sequence"],
-            entry["time"],
+            entry["time"][:19].replace("T", " "),
             entry["decision"],
-            entry["purpose"],
-            entry["requester"],
+            f"{entry['operation'].removeprefix('kms:')} {entry['purpose']}",
+            entry["requester"].rpartition("assumed-role/")[2],
             entry["reference_set"] or "",
-            "; ".join(entry["reasons"]),
+            entry["reasons"][0] if entry["reasons"] else "",
         )
         table.add_row(*(escape(str(cell)) for cell in cells))
     Console().print(table)
@@ -59,7 +64,7 @@ def list_entries(
 
 def verify(
     tenant: TenantOption,
-    key: KeyOption,
+    key: KeyOption = None,
     directory: DirectoryOption = DEFAULT_DIRECTORY,
     head: Annotated[Path | None, typer.Option("--head", help="a head kept from before (JSON)")] = None,
     as_json: JsonOption = False,
@@ -72,7 +77,8 @@ def verify(
     ledger = _read(directory, tenant)
     try:
         earlier = read_head(_bytes(head), str(head)) if head else None
-        checks = check(ledger, load_public_key(_bytes(key), str(key)), earlier)
+        held = key or directory / HEAD_KEY
+        checks = check(ledger, load_public_key(_bytes(held), str(held)), earlier)
     except AttestationError as error:
         raise CommandError(str(error)) from error
     holds = all(item.ok for item in checks)
@@ -115,6 +121,28 @@ def prove(
     except AttestationError as error:
         raise CommandError(str(error)) from error
     sys.stdout.write(json.dumps(proof, indent=2) + "\n")
+
+
+def heads(
+    out: Annotated[Path, typer.Option(help="folder that gets TENANT.json each")],
+    directory: DirectoryOption = DEFAULT_DIRECTORY,
+    as_json: JsonOption = False,
+) -> None:
+    """Writes each tenant's last signed head, to keep elsewhere or to put into an evidence pack (`--ledgers`)."""
+    from attestation.ledger.store import tenants  # noqa: PLC0415 - heavy libraries load when asked for
+
+    found = tenants(directory)
+    if not found:
+        raise CommandError(f"{directory}: no ledger here")
+    out.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for tenant in found:
+        ledger = _read(directory, tenant)
+        if ledger.heads:
+            path = out / f"{tenant}.json"
+            path.write_text(json.dumps(ledger.heads[-1].model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
+            written[tenant] = str(path)
+    typer.echo(json.dumps(written) if as_json else "\n".join(written.values()))
 
 
 def _read(directory: Path, tenant: str) -> Ledger:

@@ -13,7 +13,7 @@ from localcloud import control
 from localcloud.accounts import MANAGEMENT_EMAIL
 from localcloud.errors import LocalCloudError
 from localcloud.places import Places
-from operations import gcp_commands
+from operations import gcp_local_group
 from operations.errors import CommandError, Exit
 from operations.fleets import AsJson, FleetFolder, open_fleet
 
@@ -29,7 +29,7 @@ _DOUBLE = "This is a test double, not AWS: what it allows or refuses is its own 
 
 def register(app: typer.Typer) -> None:
     """Adds the group to the command."""
-    group.add_typer(gcp_commands.group, name="gcp")
+    group.add_typer(gcp_local_group.group, name="gcp")
     app.add_typer(group, name="local")
 
 

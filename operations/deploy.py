@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from operations import adoption, contents, default_networks, waves
 from operations.errors import CommandError, Exit
 from operations.local import running
+from operations.nodes import accepted
 from operations.terraform import Changes, Terraform, TerraformError
 from operations.workspace import Workspace
 from tenancy.fleet import Fleet
@@ -55,6 +56,8 @@ def synthesise(place: Site, fleet: Fleet, tenants: Sequence[Tenant]) -> list[Sta
     from tenancy.errors import SpecError  # noqa: PLC0415
 
     ids = [tenant.id for tenant in tenants]
+    if place.profile == "local":
+        accepted.accept_installed(place.ws.state)
     place.ws.synth.mkdir(parents=True, exist_ok=True)
     try:
         stacks: list[StackInfo] = write(
@@ -94,6 +97,9 @@ def deploy(place: Site, fleet: Fleet, stacks: Sequence[StackInfo], progress: Pro
             progress(name, f"applying {changes}")
             apply(tool, file, progress)
         if by_name[name].layer == "vault" and by_name[name].cloud == "aws":
+            tenant = fleet.tenant(str(by_name[name].tenant))
+            if place.profile == "local":
+                accepted.leave_policies(place.ws, fleet, tenant)
             progress(name, "removing the account's default network")
             _remove_default_networks(place, fleet, str(by_name[name].tenant))
         progress(name, str(changes))

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from operations.errors import CommandError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from boto3 import Session
 
 SignIn = Literal["instance", "sign-in"]
+PATIENCE = 120
+"""Seconds to wait for the local cloud on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,12 @@ class LocalCloud:
 
     status: dict[str, Any]
     token: str
+    folder: Path = Path(".bulkhead/local")
+
+    @property
+    def ledger(self) -> Path:
+        """Folder of the release ledgers."""
+        return self.folder / "ledger"
 
     @property
     def endpoint(self) -> str:
@@ -63,17 +72,23 @@ class LocalCloud:
         }
         return variables | ({"AWS_SESSION_TOKEN": token} if token else {})
 
+    def control(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
+        """What a control address answers (`sessions`, `machines`). Raises `CommandError` with the refusal's words."""
+        headers = {"content-type": "application/json", "x-bulkhead-token": self.token}
+        address = f"{self.endpoint}/_bulkhead/{what}"
+        request = urllib.request.Request(address, json.dumps(body).encode(), headers)  # noqa: S310 - loopback
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as reply:  # noqa: S310
+                held: dict[str, Any] = json.load(reply)
+        except urllib.error.HTTPError as error:
+            said = error.read().decode(errors="replace")[:400]
+            msg = f"{body.get('account')}: no {what} for role {body.get('role')}: {said}"
+            raise CommandError(msg) from error
+        return held
+
     def session(self, account: str, role: str, how: SignIn, endpoint: str) -> dict[str, str]:
         """Environment with a session of `role`, issued as EC2 does for its machines or single sign-on for people."""
-        body = json.dumps({"account": account, "role": role, "as": how}).encode()
-        headers = {"content-type": "application/json", "x-bulkhead-token": self.token}
-        request = urllib.request.Request(f"{self.endpoint}/_bulkhead/sessions", body, headers)  # noqa: S310 - loopback
-        try:
-            with urllib.request.urlopen(request, timeout=120) as reply:  # noqa: S310
-                held = json.load(reply)
-        except urllib.error.HTTPError as error:
-            msg = f"{account}: no session for role {role}: {error.read().decode(errors='replace')[:400]}"
-            raise CommandError(msg) from error
+        held = self.control("sessions", {"account": account, "role": role, "as": how})
         return self.environment(held["access_key_id"], held["secret_access_key"], held["session_token"], endpoint)
 
 
@@ -98,4 +113,4 @@ def running(ws: Workspace) -> LocalCloud:
     except (OSError, ValueError) as error:
         msg = "the local cloud is not running. Start it with `bulkhead local up`"
         raise CommandError(msg) from error
-    return LocalCloud(status, token)
+    return LocalCloud(status, token, folder)

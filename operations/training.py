@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ import yaml
 from operations import gcp_local, gcp_training
 from operations.errors import CommandError, Exit
 from operations.local import LocalCloud, session_from
+from operations.nodes import process, refusals
+from operations.nodes.measurement import CHECKOUT
 from operations.workspace import workspace
 from tenancy.fleet import Fleet
 from tenancy.tenant import DataSet, Tenant
@@ -47,17 +50,21 @@ def seal_document(
     `more` are further fields of the document: `format`, and `classes` of columns that are more sensitive than the rest.
     """
     described = data_set(tenant, data_set_id)
-    return {
-        "platform": fleet.platform.name,
-        "tenant": tenant.id,
-        "data_set": data_set_id,
-        "version": version,
-        "source": dict(source),
-        "url": f"s3://{fleet.names(tenant).bucket('data')}",
-        "default_class": described.sensitivity,
-        "retention_days": described.retention_days,
-        "purposes": [PURPOSE],
-    } | _on_google(fleet, tenant) | more
+    return (
+        {
+            "platform": fleet.platform.name,
+            "tenant": tenant.id,
+            "data_set": data_set_id,
+            "version": version,
+            "source": dict(source),
+            "url": f"s3://{fleet.names(tenant).bucket('data')}",
+            "default_class": described.sensitivity,
+            "retention_days": described.retention_days,
+            "purposes": [PURPOSE],
+        }
+        | _on_google(fleet, tenant)
+        | more
+    )
 
 
 def _on_google(fleet: Fleet, tenant: Tenant) -> dict[str, str]:
@@ -131,41 +138,59 @@ def read_job(path: Path) -> dict[str, Any]:
     return held
 
 
-def train(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, job: Mapping[str, Any], event: Event) -> dict[str, Any]:
-    """Runs a job on a node of the tenant: a process with the node's credentials, network and nothing else.
+def train(
+    cloud: LocalCloud, fleet: Fleet, tenant: Tenant, job: Mapping[str, Any], event: Event, root: Path = CHECKOUT
+) -> dict[str, Any]:
+    """Runs a job on a process node of the tenant: with the machine's identity, its TPM, its network and nothing else.
 
-    Returns the job's result as plain values. Raises `CommandError` with the agent's own words.
+    `root` is the folder with the trainer that the node runs and measures. Returns the job's result as plain values.
+    Raises `CommandError` with the agent's own words.
     """
     if tenant.cloud == "gcp":
         job = gcp_training.job_on_google(fleet, tenant, job, local=True)
-        credentials = gcp_training.node_environment(gcp_local.running(workspace()), fleet, tenant)
-    else:
-        role = fleet.names(tenant).role("trainer")
-        credentials = cloud.session(tenant.id, role, "instance", cloud.network(tenant.id))
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    document = json.dumps(job).encode()
     last: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(prefix="bulkhead-job-") as folder:
-        document = Path(folder) / "job.json"
-        document.write_text(json.dumps(job), encoding="utf-8")
+    decided = refusals.size(cloud.ledger, tenant.id)
+    with (
+        _node(cloud, fleet, tenant, document, root) as found,
+        tempfile.TemporaryDirectory(prefix="bulkhead-job-") as folder,
+    ):
+        (Path(folder) / process.JOB_FILE).write_bytes(document)
         log = Path(folder) / "stderr"
         with log.open("wb") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "trainer.agent", "--job", document],
-                env=environment | credentials,
+            agent = subprocess.Popen(
+                [sys.executable, *process.ARGUMENTS],
+                env=environment | found | {"PYTHONPATH": str(root)},
+                cwd=folder,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
             )
-            assert process.stdout is not None
-            with process, process.stdout as lines:
+            assert agent.stdout is not None
+            with agent, agent.stdout as lines:
                 for line in lines:
                     last = json.loads(line)
                     event(str(last.pop("event")), last)
-        code, said = process.returncode, log.read_text(encoding="utf-8", errors="replace").strip()
+        code, said = agent.returncode, log.read_text(encoding="utf-8", errors="replace").strip()
     if code != 0:
         message = last.get("message") or said[-2000:] or f"the agent ended with status {code} and said nothing"
-        raise CommandError(f"{tenant.id}: training stopped: {message}", Exit.BAD_INPUT if code == 2 else Exit.FINDINGS)
+        why = refusals.reasons_since(cloud.ledger, tenant.id, decided)
+        words = "".join(f"\n  {reason}" for reason in why if reason not in message)
+        raise CommandError(
+            f"{tenant.id}: training stopped: {message}{words}", Exit.BAD_INPUT if code == 2 else Exit.FINDINGS
+        )
     return last
+
+
+@contextmanager
+def _node(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, job: bytes, root: Path) -> Iterator[dict[str, str]]:
+    """A started node of the tenant that is about to run `job`; what its processes find in their environment."""
+    if tenant.cloud == "gcp":
+        yield gcp_training.node_environment(gcp_local.running(workspace()), fleet, tenant)
+        return
+    with process.started(cloud, fleet, tenant, job, root) as node:
+        yield node.environment
 
 
 def _problems(file: str, error: Any) -> str:

@@ -11,7 +11,6 @@ from cdktn import App
 
 from modules.aws.profile import PROFILES, ProfileName
 from modules.aws.site import PlatformSite, Site
-from modules.policy.scope import TenantScope
 from stacks.audit import AuditStack
 from stacks.compute import ComputeStack
 from stacks.errors import StackError
@@ -19,6 +18,7 @@ from stacks.organisation import OrganisationStack
 from stacks.perimeter import PerimeterStack
 from stacks.plan import LAYERS, Layer, StackInfo, stack_name
 from stacks.profiles import TARGET_VERSIONS, Target
+from stacks.scopes import tenant_scope
 from stacks.vault import VaultStack
 from tenancy.fleet import Fleet
 from tenancy.platform import CloudName
@@ -156,13 +156,7 @@ def _platform_stacks(app: App, fleet: Fleet, target: Target, wanted: frozenset[L
 def _tenant_stacks(app: App, fleet: Fleet, tenant: Tenant, target: Target, wanted: frozenset[Layer]) -> list[StackInfo]:
     if "vault" not in wanted:
         return []
-    scope = TenantScope(
-        names=fleet.names(tenant),
-        account_id=fleet.account_id(tenant, local=target.local),
-        region=tenant.region,
-        audit_account_id=fleet.audit_account_id(local=target.local),
-        management_account_id=fleet.management_account_id(local=target.local),
-    )
+    scope = tenant_scope(fleet, tenant, target.state_dir if target.local else None)
 
     def site(layer: Layer) -> Site:
         return Site(fleet.platform, tenant, scope, target.profile, layer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from constructs import Construct
 
 from modules.aws.audit import AuditStore
-from modules.aws.detector import Detector
+from modules.aws.detector import Analyzer, Detector
 from modules.aws.site import PlatformSite
 from modules.aws.trail import OrganisationTrail
 from stacks.base import PlatformStack
@@ -28,4 +28,6 @@ class AuditStack(PlatformStack):
         )
         store = AuditStore(self, "store", site)
         Detector(self, "detector", site.tags())
+        if site.offers("aws_accessanalyzer_analyzer"):
+            Analyzer(self, "analyzer", site.tags())
         OrganisationTrail(self, "trail", site, store, management)

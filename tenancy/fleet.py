@@ -28,6 +28,8 @@ class Fleet:
 
     platform: Platform
     tenants: tuple[Tenant, ...]
+    directory: Path = Path("tenants")
+    """Where the files lie; paths in them are relative to it."""
 
     def tenant(self, tenant_id: str) -> Tenant:
         """The tenant with this id. Raises `SpecError` that lists the ids there are."""
@@ -169,7 +171,7 @@ def load(directory: Path, overrides: Mapping[str, Mapping[str, Any]] | None = No
     if problems or platform is None:
         # A wrong default is wrong once, however many tenants inherit it.
         raise SpecError(list(set(problems)))
-    return Fleet(platform, tuple(sorted((tenant for tenant, _ in tenants), key=lambda tenant: tenant.id)))
+    return Fleet(platform, tuple(sorted((tenant for tenant, _ in tenants), key=lambda tenant: tenant.id)), directory)
 
 
 def _platform(directory: Path, problems: list[Problem]) -> tuple[Platform | None, Source]:

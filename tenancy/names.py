@@ -12,7 +12,9 @@ RoleName = Literal["trainer", "data-owner", "auditor"]
 
 KEY_PURPOSES: tuple[KeyPurpose, ...] = ("disk", "data", "checkpoint", "export", "logs")
 BUCKET_PURPOSES: tuple[BucketPurpose, ...] = ("data", "checkpoint", "model")
-KEY_OF_BUCKET: dict[BucketPurpose, KeyPurpose] = {"data": "data", "checkpoint": "checkpoint", "model": "export"}
+KEY_OF_BUCKET: dict[BucketPurpose, KeyPurpose] = {"data": "disk", "checkpoint": "disk", "model": "disk"}
+"""The key under which the storage service encrypts a bucket at rest. S3 cannot attest, so it is never one of the keys
+that are released by measurement: those seal what is in the objects (docs/decisions, "Keys at rest and keys in use")."""
 
 DEPLOYER_ROLE = "OrganizationAccountAccessRole"
 """The role that AWS Organizations creates in every member account; the platform deploys through it."""

@@ -38,6 +38,23 @@ class Shape(Spec):
     )
 
 
+class Release(Spec):
+    """One measured build of an image: its reference values, and how far its roll-out has come."""
+
+    reference: Text = Field(
+        description="File with the reference values, relative to the folder of this file: the signed set of "
+        "`bulkhead image measure`, or a plain set as YAML or JSON."
+    )
+    signed_by: Text | None = Field(
+        default=None, description="Public key (PEM) that must have signed a signed set, relative to the same folder."
+    )
+    stage: Literal["canary", "active", "retired"] = Field(
+        default="active",
+        description="`canary`: for the tenants in `canaries` only. `retired`: for nobody; listed with its reason.",
+    )
+    reason: str = Field(default="", max_length=400, description="Why it was retired.")
+
+
 class Image(Spec):
     """A measured image that machines may boot."""
 
@@ -49,6 +66,13 @@ class Image(Spec):
         default=(), description="Digests to which keys are released beside `container` while a new image rolls out."
     )
     description: Text = Field(description="What is in it.")
+    releases: tuple[Release, ...] = Field(
+        default=(),
+        description="Builds whose machines are given keys. While there is none, data keys open for nobody.",
+    )
+    canaries: tuple[Identifier, ...] = Field(
+        default=(), description="Tenants whose machines may boot builds in the stage `canary`."
+    )
 
 
 class Cloud(Spec):

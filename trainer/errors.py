@@ -42,6 +42,8 @@ class Reason(StrEnum):
     """The other side of the agent's socket did not keep to the protocol."""
     WORKER = "worker"
     """The worker process failed."""
+    PEER = "peer"
+    """Another node of the job was lost, is not what it says it is, or the nodes cannot be joined."""
     SANDBOX = "sandbox"
     """The sandbox could not be set up as demanded."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from trainer.formats.names import ColumnName, Digest, Frozen, Name
 
@@ -45,6 +45,10 @@ class TrainingSettings(Frozen):
     steps: int = Field(default=200, ge=1)
     batch_size: int = Field(default=64, ge=1)
     accumulation: int = Field(default=1, ge=1)
+    """Parts of a rank's share that are computed one after the other, to save memory."""
+    slices: int | None = Field(default=None, ge=1, le=256)
+    """Equal parts of the batch whose gradients are added in a fixed order: at most this many nodes can share the job,
+    and any power of two of them that divides it gives the same result. Default: the number of nodes."""
     learning_rate: float = Field(default=1e-3, gt=0)
     final_learning_rate: float = Field(default=1e-5, ge=0)
     warmup_steps: int = Field(default=0, ge=0)
@@ -53,6 +57,8 @@ class TrainingSettings(Frozen):
     precision: Literal["float32", "bfloat16"] = "float32"
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
     compile: bool = False
+    pin_memory: bool = False
+    """Copy batches to a GPU from pinned memory; to be measured in each mode, see docs/confidential-gpu.md."""
     threads: int = Field(default=1, ge=1, le=256)
     seed: int = Field(default=0, ge=0, lt=1 << 53)
     eval_fraction: float = Field(default=0.2, ge=0, lt=1)
@@ -82,6 +88,28 @@ class Limits(Frozen):
     """Time for the whole job; the worker is killed after it."""
     silent_seconds: float = Field(default=3600, gt=0)
     """Time without any message from the worker after which it is taken for dead."""
+
+
+class Nodes(Frozen):
+    """More than one node: one rank on each, gradients between them encrypted (docs/multi-node.md)."""
+
+    count: int = Field(ge=2, le=64)
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """`ddp` keeps the whole model on every node, `fsdp` shards it (PyTorch's FSDP2)."""
+    fabric: Literal["wireguard", "provider"] = "wireguard"
+    """Who encrypts: our own tunnel, or the cloud's network where it says that it does. There is no third choice."""
+    interface: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,15}$")
+    """For `provider`: the network interface of each node that is given to the worker."""
+    attested: bool = False
+    """Whether a node must show an attestation document with the same measurements as its peer's own."""
+    join_seconds: float = Field(default=300, gt=0, le=3600)
+    """How long to wait for all nodes."""
+
+    @model_validator(mode="after")
+    def _interface(self) -> Self:
+        if (self.interface is not None) != (self.fabric == "provider"):
+            raise ValueError("nodes: interface goes with fabric 'provider', and only with it")
+        return self
 
 
 class GooglePlace(Frozen):
@@ -124,6 +152,42 @@ class JobSpec(Frozen):
     `gs://{platform}-{tenant}-ledger`."""
     sandbox: Literal["strict", "none"] = "strict"
     """`none` runs the worker as an ordinary process and is recorded in the ledger and in the model's provenance."""
+    nodes: Nodes | None = None
+    """Several nodes; a bare number is short for `count`, and 1 is the same as leaving it out."""
+
+    @field_validator("nodes", mode="before")
+    @classmethod
+    def _count(cls, value: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return None if value == 1 else {"count": value}
+        return value
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        settings, slices = self.training, self.slices
+        if settings.batch_size % (slices * settings.accumulation):
+            raise ValueError(
+                f"training: batch_size {settings.batch_size} cannot be cut into {slices} slices of "
+                f"{settings.accumulation} equal parts; make it a multiple of {slices * settings.accumulation}"
+            )
+        if slices % self.world:
+            raise ValueError(
+                f"nodes: {self.world} nodes cannot share {slices} slices; set training.slices to a multiple of "
+                f"{self.world}, or leave it out"
+            )
+        if self.nodes is not None and self.sandbox != "strict":
+            raise ValueError("nodes: several nodes need sandbox 'strict': the tunnel ends in the worker's own network")
+        return self
+
+    @property
+    def world(self) -> int:
+        """The number of nodes."""
+        return self.nodes.count if self.nodes else 1
+
+    @property
+    def slices(self) -> int:
+        """How many slices the batch is cut into."""
+        return self.training.slices or self.world
 
     def key(self, purpose: Literal["data", "checkpoint", "export"]) -> str:
         """The KMS key for a purpose."""
@@ -172,4 +236,6 @@ class JobResult(Frozen):
     model_digest: str | None
     sandbox: dict[str, Any]
     """What the worker was confined by."""
+    nodes: dict[str, Any] | None = None
+    """How several nodes were joined: generation, fabric, tunnel, what each of them attested; null for one node."""
     seconds: float

@@ -29,6 +29,8 @@ UNATTESTABLE = [
     "kms:Sign",
 ]
 """Operations that use the key and cannot carry a document. `Encrypt` is not among them: it discloses nothing."""
+REWRAPPING = ["kms:ReEncryptFrom", "kms:ReEncryptTo"]
+"""Wrapping anew inside KMS. Under the same key it discloses nothing; under another it would hand the secret over."""
 ADMINISTRATION = [
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
@@ -108,7 +110,36 @@ def release_denials(policy: ReleasePolicy) -> list[Statement]:
         *_deny_without_document(target),
         *_deny_other_images(policy, target),
         *_deny_expired_images(policy, target),
-        _statement("DenyUseThatCannotBeAttested", "Deny", UNATTESTABLE, **_direct(target)),
+        *_deny_beside_release(target),
+    ]
+
+
+def locked_denials(target: AwsTarget) -> list[Statement]:
+    """The statements of a key for which no image is accepted yet: it can be sealed with and opens for no machine."""
+    return [
+        *_deny_without_document(target),
+        *(
+            _statement(f"DenyUntilAnImageIsAccepted{label}", "Deny", actions, **conditions)
+            for label, actions, conditions in _guarded(target)
+        ),
+        *_deny_beside_release(target),
+    ]
+
+
+def _deny_beside_release(target: AwsTarget) -> list[Statement]:
+    """Stops every use of the key that goes round the release: without a document, by grant, by somebody else."""
+    plain = [action for action in UNATTESTABLE if action not in REWRAPPING]
+    rewrapping = []
+    if target.sealers:
+        others = {"ArnNotEquals": {"aws:PrincipalArn": list(target.sealers)}}
+        elsewhere = {"BoolIfExists": {"kms:ReEncryptOnSameKey": "false"}}
+        rewrapping = [
+            _statement("DenyRewrappingByOthers", "Deny", REWRAPPING, **others, **_direct(target)),
+            _statement("DenyRewrappingUnderOtherKeys", "Deny", REWRAPPING, **elsewhere, **_direct(target)),
+        ]
+    return [
+        _statement("DenyUseThatCannotBeAttested", "Deny", plain if target.sealers else UNATTESTABLE, **_direct(target)),
+        *rewrapping,
         _statement("DenyGrants", "Deny", ["kms:CreateGrant", "kms:ReplicateKey"]),
         _statement(
             "DenyUseByOthers",
@@ -136,7 +167,7 @@ def _target(policy: ReleasePolicy) -> AwsTarget:
 
 
 def _all_users(target: AwsTarget) -> list[str]:
-    return sorted({*target.users, *target.canary_users, *target.sealers})
+    return sorted({*target.users, *target.canary_users, *target.sealers, *target.openers})
 
 
 def _statement(
@@ -187,6 +218,11 @@ def _allow_release(policy: ReleasePolicy, target: AwsTarget) -> list[Statement]:
         sealing: dict[str, Mapping[str, Any]] = {"StringEquals": context} if context else {}
         actions = ["kms:Encrypt", "kms:GenerateDataKey"]
         statements.append(_statement("AllowSealing", "Allow", actions, principal=target.sealers, **sealing))
+        same = {**sealing, "Bool": {"kms:ReEncryptOnSameKey": "true"}}
+        statements.append(_statement("AllowRewrapping", "Allow", REWRAPPING, principal=target.sealers, **same))
+    if target.openers:
+        opening: dict[str, Mapping[str, Any]] = {"StringEquals": context} if context else {}
+        statements.append(_statement("AllowOpening", "Allow", ["kms:Decrypt"], principal=target.openers, **opening))
     return statements
 
 
@@ -196,14 +232,15 @@ def _registers(target: AwsTarget, reference: ReferenceSet) -> dict[str, list[str
 
 
 def _guarded(target: AwsTarget) -> list[tuple[str, list[str], dict[str, Mapping[str, Any]]]]:
-    """What attestation guards: everything attestable for all, but making data keys not for those who seal."""
-    if not target.sealers:
-        return [("", ATTESTABLE, {})]
-    rest = [action for action in ATTESTABLE if action != "kms:GenerateDataKey"]
-    return [
-        ("", rest, {}),
-        ("Making", ["kms:GenerateDataKey"], {"ArnNotEquals": {"aws:PrincipalArn": list(target.sealers)}}),
+    """What attestation guards: all that is attestable, but making keys not for sealers and opening not for openers."""
+    exempt = {"kms:GenerateDataKey": ("Making", target.sealers), "kms:Decrypt": ("Opening", target.openers)}
+    apart = {action: found for action, found in exempt.items() if found[1]}
+    groups: list[tuple[str, list[str], dict[str, Mapping[str, Any]]]] = [
+        ("", [action for action in ATTESTABLE if action not in apart], {})
     ]
+    for action, (label, arns) in apart.items():
+        groups.append((label, [action], {"ArnNotEquals": {"aws:PrincipalArn": list(arns)}}))
+    return groups
 
 
 def _deny_without_document(target: AwsTarget) -> list[Statement]:
@@ -230,7 +267,7 @@ def _deny_other_images(policy: ReleasePolicy, target: AwsTarget) -> list[Stateme
     """
     groups: list[tuple[str, dict[str, list[str]], tuple[ReferenceSet, ...]]] = []
     ordinary, canary = policy.usable(canary=False), policy.usable(canary=True)
-    if ordinary == canary:
+    if ordinary == canary or not target.canary_users:
         groups.append(("", {}, ordinary))
     else:
         canaries = list(target.canary_users)

@@ -46,7 +46,10 @@ class AwsTarget(_Model):
     users: tuple[RoleArn, ...] = Field(min_length=1)
     canary_users: tuple[RoleArn, ...] = ()
     sealers: tuple[RoleArn, ...] = ()
-    """Roles that may make data keys without attestation: they hold the plaintext that they seal. They never decrypt."""
+    """Roles that may make data keys without attestation: they hold the plaintext that they seal. They never decrypt,
+    but may have KMS wrap a key anew under this same key (rotation), which discloses nothing."""
+    openers: tuple[RoleArn, ...] = ()
+    """Roles that may decrypt without attestation: people to whom the content is handed over (the export gate)."""
     administrators: tuple[RoleArn, ...] = Field(min_length=1)
     registers: tuple[int, ...] = (4, 7, 12)
     """PCR 4 without PCR 12 lets the command line be changed (GHSA-xrv8-2pf5-f3q7), so 12 is always among them."""
@@ -60,7 +63,7 @@ class AwsTarget(_Model):
             raise ValueError("registers: 12 and at least one of 4 and 7 are needed, or the boot is not bound")
         if len(set(self.registers)) != len(self.registers) or not all(0 <= r <= 23 for r in self.registers):
             raise ValueError("registers: each of 0 to 23 at most once")
-        both = {*self.users, *self.canary_users, *self.sealers} & set(self.administrators)
+        both = {*self.users, *self.canary_users, *self.sealers, *self.openers} & set(self.administrators)
         if both:
             raise ValueError(f"separation of duties: {sorted(both)} would both use and administer the key")
         return self

@@ -60,6 +60,11 @@ def rate(what: str, amount: float, unit: str, times: list[float], **more: Any) -
     return Row(what, statistics.median(values), unit, values[0], values[-1], **more)
 
 
+def not_measured(why: str) -> Row:
+    """A row that says what is missing and why."""
+    return Row(why, 0, "", 0, 0)
+
+
 def ratio_of(numerator: list[float], denominator: list[float]) -> float:
     """The median of the rounds' own ratios: what loads the machine in a round loads both."""
     return statistics.median(a / b for a, b in zip(numerator, denominator, strict=True))

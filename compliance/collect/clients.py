@@ -37,8 +37,7 @@ class Clients:
             max_pool_connections=pool,
             inject_host_prefix=not custom,
             s3={"addressing_style": "path"} if custom else {},
-            user_agent_extra="bulkhead-scan",
-            parameter_validation=True,
+            user_agent="bulkhead-scan",
         )
         if custom:
             self.events.register("before-sign.s3-control", _without_account_in_host)
@@ -52,6 +51,9 @@ class Clients:
 
     def of(self, service: str, region: str) -> Any:
         """The client of a service in a region."""
+        made = self._made.get((service, region))
+        if made is not None:
+            return made
         with self._lock:
             if (service, region) not in self._made:
                 self._made[service, region] = self._session.create_client(

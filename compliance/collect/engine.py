@@ -25,7 +25,7 @@ from compliance.facts.canonical import instant, jsonable
 from compliance.facts.fact import Fact, Status
 
 ATTEMPTS = 4
-FIRST_PAUSE = 0.2
+FIRST_PAUSE = 0.1
 MAX_PAGES = 10_000
 MAX_POLLS = 20
 

@@ -7,9 +7,10 @@ from functools import cache
 from typing import Any
 
 import jmespath  # type: ignore[import-untyped]
-from botocore.exceptions import UnknownServiceError
+from botocore.exceptions import DataNotFoundError
 from botocore.loaders import Loader
 
+_LOADER = Loader()
 _PAIRS = (("NextToken", "NextToken"), ("nextToken", "nextToken"), ("Marker", "NextMarker"), ("Marker", "Marker"))
 
 
@@ -57,16 +58,17 @@ def _listed(value: str | list[str]) -> tuple[str, ...]:
 
 
 @cache
-def _paginators(service: str) -> dict[str, Any]:
+def _paginators(service: str, version: str) -> dict[str, Any]:
     try:
-        return dict(Loader().load_service_model(service, "paginators-1")["pagination"])
-    except UnknownServiceError:
+        # By its full name: asking for "the newest" makes botocore list every service that it knows.
+        return dict(_LOADER.load_data(f"{service}/{version}/paginators-1")["pagination"])
+    except DataNotFoundError:
         return {}
 
 
 def paging_of(service: str, operation: str, client: Any) -> Paging:
     """How an operation is paged: from the service's paginators, else from token members in its model."""
-    entry = _paginators(service).get(operation)
+    entry = _paginators(service, client.meta.service_model.api_version).get(operation)
     if entry is not None:
         return Paging(_listed(entry["input_token"]), _listed(entry["output_token"]), entry.get("more_results", ""))
     model = client.meta.service_model.operation_model(operation)

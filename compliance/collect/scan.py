@@ -50,7 +50,7 @@ class Plan:
     own_keys: Keys | None = None
     tool: dict[str, str] = field(default_factory=dict)
     families: Sequence[Family] = FAMILIES
-    workers: int = 8
+    workers: int = 12
     terraform: Path | None = None
     google: GooglePlan | None = None
 

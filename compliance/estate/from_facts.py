@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from compliance.estate.build import Builder
 from compliance.estate.data_facts import DATA
+from compliance.estate.google_facts import with_google
 from compliance.estate.identity_facts import IDENTITY
 from compliance.estate.index import Index
 from compliance.estate.model import PATHS, Estate, Path
@@ -69,7 +70,8 @@ def estate_of_facts(facts: Iterable[Fact], scope: Scope, *, test_double: bool = 
     With `test_double` (the local cloud), an API that the endpoint does not have at all is no gap: nothing of the kind
     can exist there. The coverage says so.
     """
-    index = Index(facts)
+    every = list(facts)
+    index = Index(every)
     builder = Builder(owners_of(scope), "live")
     missing: dict[str, None] = {}
     for fact in index.unread:
@@ -88,7 +90,7 @@ def estate_of_facts(facts: Iterable[Fact], scope: Scope, *, test_double: bool = 
             builder.gap(account, PATHS, "account", "no fact of this account was collected")
     for read in READERS:
         read(index, builder)
-    return builder.finish()
+    return with_google(builder.finish(), every, scope)
 
 
 def paths_that_need(api: str) -> tuple[Path, ...]:

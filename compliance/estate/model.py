@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from compliance.reason.iam import Grant, Labelled, Level
 from compliance.reason.iam.s3 import S3Setting
+
+if TYPE_CHECKING:
+    from compliance.estate.google_model import GoogleEstate
 
 Path = Literal["data", "key", "network", "snapshot", "image", "log", "role"]
 PATHS: tuple[Path, ...] = ("data", "key", "network", "snapshot", "image", "log", "role")
@@ -139,6 +142,7 @@ class Estate:
         source: `plan` or `live`.
         read: counts of what was read, by kind.
         unknown: limits in words that no fact could settle.
+        google: the Google Cloud part; None if there is none. `gaps`, `handovers` and `read` are of both clouds.
     """
 
     tenants: tuple[str, ...]
@@ -152,3 +156,4 @@ class Estate:
     gaps: tuple[Gap, ...] = ()
     read: dict[str, int] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    google: GoogleEstate | None = None

@@ -42,10 +42,17 @@ _PARTS: Final = frozenset(
 IGNORED: Final = frozenset(
     {
         "aws_budgets_budget_action",
+        "aws_ec2_allowed_images_settings",
         "aws_ec2_instance_metadata_defaults",
         "aws_iam_instance_profile",
+        "aws_iam_organizations_features",
         "aws_ram_principal_association",
         "aws_ram_resource_association",
+        "aws_route53_resolver_firewall_config",
+        "aws_route53_resolver_firewall_domain_list",
+        "aws_route53_resolver_firewall_rule",
+        "aws_route53_resolver_firewall_rule_group",
+        "aws_route53_resolver_firewall_rule_group_association",
         "aws_route_table_association",
         "aws_servicequotas_service_quota",
         "aws_vpc_block_public_access_options",

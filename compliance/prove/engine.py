@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from compliance.estate.model import EVERYONE, PATHS, PLATFORM, Estate, Resource
 from compliance.prove.deputies import deputy_findings
 from compliance.prove.goals import goals_of
+from compliance.prove.google import prove_google
 from compliance.prove.locks import prove_locks
 from compliance.prove.network import NetworkProof, prove_network
 from compliance.prove.result import Finding, Obligation, Proofs, Verdict
@@ -39,6 +40,7 @@ def prove(estate: Estate, tenants: Iterable[str] | None = None) -> Proofs:
     _against_tenants(proofs, world, network, open_goals)
     _note_handovers(proofs, estate)
     prove_locks(proofs, world)
+    prove_google(proofs, estate)
     _ground(proofs, estate, network)
     return proofs
 

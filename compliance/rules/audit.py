@@ -8,7 +8,7 @@ from typing import Any
 
 from compliance.rules.model import About, Outcome, Resource, Rule, Severity, decide, failed, judge_problems
 from compliance.rules.populations import aliases, log_groups, the_account
-from compliance.rules.probe import Question, certainly_denied, someone
+from compliance.rules.probe import Question, certainly_denied, other_tenants, someone
 from compliance.rules.storage import default_key, policy_of
 from compliance.rules.view import View
 
@@ -161,14 +161,15 @@ def _audit_closed(view: View, resource: Resource) -> Outcome:
         return failed("the audit bucket has no policy")
     fixed = {"aws:SecureTransport": "true", "aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"}
     open_ = [
-        f"{action} by tenant {tenant.id}"
-        for tenant in view.scope.tenants
+        f"{action} by tenant {name}"
+        for names, account in other_tenants(view, [policy["Policy"]])
         for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
         if not certainly_denied(
             [policy["Policy"]],
             "bucket",
-            Question(action, f"{resource.id}/x", view.scope.audit_account, someone(tenant.account), fixed),
+            Question(action, f"{resource.id}/x", view.scope.audit_account, someone(account), fixed),
         )
+        for name in names
     ]
     return judge_problems(open_, "no tenant reads, writes or deletes records")
 

@@ -20,7 +20,7 @@ from compliance.rules.populations import (
     the_account,
     users,
 )
-from compliance.rules.probe import Question, possibly_allowed
+from compliance.rules.probe import Question, other_tenants, possibly_allowed
 from compliance.rules.probe import role as role_of
 from compliance.rules.view import View
 
@@ -87,14 +87,14 @@ def _boundary_holds(view: View, _resource: Resource) -> Outcome:
     if found is None:
         return failed(f"there is no policy {view.tenant.boundary}")
     caller = role_of(view.account, view.tenant.roles["trainer"])
-    others = [tenant for tenant in view.scope.tenants if tenant.account != view.account]
     open_ = [
-        f"{action} on resources of tenant {other.id}"
-        for other in others
+        f"{action} on resources of tenant {name}"
+        for names, account in other_tenants(view, [found])
         for action in ("s3:GetObject", "kms:Decrypt", "sts:AssumeRole")
         if possibly_allowed(
-            [found], "boundary", Question(action, "*", other.account, caller, {"aws:ResourceAccount": other.account})
+            [found], "boundary", Question(action, "*", account, caller, {"aws:ResourceAccount": account})
         )
+        for name in names
     ]
     own = {"aws:ResourceAccount": view.account}
     open_ += [

@@ -11,6 +11,7 @@ from compliance.rules.probe import (
     STRANGER,
     Question,
     certainly_denied,
+    other_tenants,
     possibly_allowed,
     role,
     someone,
@@ -101,17 +102,17 @@ def _services_confined(view: View, resource: Resource) -> Outcome:
 
 def _denies_strangers(view: View, resource: Resource) -> Outcome:
     policy = key_policy(view, resource.data["KeyId"])
-    open_ = []
-    for other, account in [
-        ("any other account", STRANGER),
-        *((f"tenant {t.id}", t.account) for t in view.scope.tenants),
-    ]:
-        if account == view.account:
-            continue
-        for action in ("kms:Decrypt", "kms:CreateGrant"):
-            question = Question(action, resource.id, view.account, someone(account), _NO_CALLER)
-            if not certainly_denied([policy], "key", question):
-                open_.append(f"{action} by {other}")
+    callers = [(["any other account"], STRANGER)]
+    callers += [([f"tenant {name}" for name in names], account) for names, account in other_tenants(view, [policy])]
+    open_ = [
+        f"{action} by {who}"
+        for names, account in callers
+        for action in ("kms:Decrypt", "kms:CreateGrant")
+        if not certainly_denied(
+            [policy], "key", Question(action, resource.id, view.account, someone(account), _NO_CALLER)
+        )
+        for who in names
+    ]
     return judge_problems(open_, "the key policy itself denies every other account")
 
 

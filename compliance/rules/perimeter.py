@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from compliance.rules import organisation as org
 from compliance.rules.model import About, Check, Outcome, Resource, Rule, Severity, decide, failed, judge_problems
 from compliance.rules.populations import the_account, the_organisation
-from compliance.rules.probe import STRANGER, Question, anonymous, certainly_denied, someone
+from compliance.rules.probe import STRANGER, Question, anonymous, certainly_denied, other_tenants, someone
 from compliance.rules.view import View
 
 
@@ -82,18 +82,14 @@ def _rcp_denies_strangers(view: View, _resource: Resource) -> Outcome:
 
 def _rcp_denies_other_tenants(view: View, _resource: Resource) -> Outcome:
     documents = org.effective(view, view.account, org.RCP)
-    open_ = []
-    for other in view.scope.tenants:
-        if other.account == view.account:
-            continue
-        fixed = {"aws:SecureTransport": "true", "aws:ViaAWSService": "false"}
-        open_ += [
-            f"{action} by tenant {other.id}"
-            for action in ("s3:GetObject", "kms:Decrypt", "sts:AssumeRole")
-            if not certainly_denied(
-                documents, "rcp", Question(action, "*", view.account, someone(other.account), fixed)
-            )
-        ]
+    fixed = {"aws:SecureTransport": "true", "aws:ViaAWSService": "false"}
+    open_ = [
+        f"{action} by tenant {name}"
+        for names, account in other_tenants(view, documents)
+        for action in ("s3:GetObject", "kms:Decrypt", "sts:AssumeRole")
+        if not certainly_denied(documents, "rcp", Question(action, "*", view.account, someone(account), fixed))
+        for name in names
+    ]
     return judge_problems(open_, "no principal of any other tenant gets past the RCPs")
 
 

@@ -6,6 +6,8 @@ statements of a certain shape. What the question leaves open is unknown, so that
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +16,10 @@ from compliance.reason.iam import ANYTHING, Context, Labelled, Principal, build_
 from compliance.reason.iam.policy import PolicyKind
 from compliance.reason.iam.statements import Finding, look_up
 from compliance.reason.iam.truth import FALSE, TRUE
+from compliance.rules.view import View
 
+_ACCOUNT = re.compile(r"(?=(\d{12}))")
+_PATTERNED = re.compile(r"\d[*?]|[*?]\d|[Nn]umeric")
 STRANGER = "000000000001"
 """An account that is neither the tenant's nor the platform's."""
 
@@ -48,6 +53,27 @@ def service(name: str) -> Principal:
 def anonymous() -> Principal:
     """A request without a signature."""
     return Principal("anonymous")
+
+
+def alike(documents: Iterable[Any], accounts: Iterable[str]) -> list[list[str]]:
+    """The accounts in groups that the documents cannot tell apart, so that one of each group stands for all.
+
+    A document tells accounts apart by their numbers. One whose number stands nowhere in the text is treated like any
+    other such one, unless the text matches numbers by a pattern or compares them by size: then each stands alone.
+    """
+    text = "\n".join(one if isinstance(one, str) else json.dumps(one) for one in documents)
+    known = list(dict.fromkeys(accounts))
+    if _PATTERNED.search(text):
+        return [[one] for one in known]
+    mentioned = set(_ACCOUNT.findall(text))
+    rest = [one for one in known if one not in mentioned]
+    return [[one] for one in known if one in mentioned] + ([rest] if rest else [])
+
+
+def other_tenants(view: View, documents: Iterable[Any]) -> list[tuple[list[str], str]]:
+    """The tenants of other accounts, in groups that the documents cannot tell apart: their ids, and an account."""
+    owners = {one.account: one.id for one in view.scope.tenants if one.account != view.account}
+    return [([owners[account] for account in group], group[0]) for group in alike(documents, owners)]
 
 
 def certainly_denied(documents: Iterable[Any], kind: PolicyKind, question: Question) -> bool:

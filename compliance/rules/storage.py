@@ -12,6 +12,7 @@ from compliance.rules.probe import (
     Question,
     anonymous,
     certainly_denied,
+    other_tenants,
     possibly_allowed,
     role,
     someone,
@@ -136,15 +137,17 @@ def _denies_strangers(view: View, resource: Resource) -> Outcome:
     policy = policy_of(view, resource.data)
     if policy is None:
         return failed("the bucket has no policy, so it does not deny other accounts itself")
-    others = {tenant.id: tenant.account for tenant in view.scope.tenants if tenant.account != view.account}
-    callers = [(f"tenant {name}", someone(account)) for name, account in others.items()]
-    callers += [("any other account", someone(STRANGER)), ("anyone, unsigned", anonymous())]
+    callers = [
+        ([f"tenant {name}" for name in names], someone(account)) for names, account in other_tenants(view, [policy])
+    ]
+    callers += [(["any other account"], someone(STRANGER)), (["anyone, unsigned"], anonymous())]
     fixed = {"aws:SecureTransport": "true", "aws:ViaAWSService": "false", "aws:PrincipalIsAWSService": "false"}
     open_ = [
         f"{action} by {who}"
-        for who, caller in callers
+        for names, caller in callers
         for action, target in (("s3:GetObject", f"{resource.id}/x"), ("s3:PutObject", f"{resource.id}/x"))
         if not certainly_denied([policy], "bucket", Question(action, target, view.account, caller, fixed))
+        for who in names
     ]
     return judge_problems(open_, "the policy itself denies every other account")
 

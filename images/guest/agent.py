@@ -133,6 +133,7 @@ def main() -> int:
     listener.listen(1)
     ready()
     port = open_port()
+    send(port, {"event": "started"})
     good = False
     try:
         assignment = read_assignment(read_line(port))

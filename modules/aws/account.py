@@ -15,7 +15,7 @@ from cdktn_provider_aws.ec2_serial_console_access import Ec2SerialConsoleAccess
 from cdktn_provider_aws.s3_account_public_access_block import S3AccountPublicAccessBlock
 from constructs import Construct
 
-from modules.aws.detector import Detector
+from modules.aws.detector import Analyzer, Detector
 from modules.aws.site import Site
 
 
@@ -27,6 +27,8 @@ class AccountGuards(Construct):
         self._disks(site, disk_key_arn)
         self._machines(site)
         Detector(self, "detector", site.tags())
+        if site.offers("aws_accessanalyzer_analyzer"):
+            Analyzer(self, "analyzer", site.tags())
         S3AccountPublicAccessBlock(
             self,
             "no-public-buckets",

@@ -27,7 +27,7 @@ UNFINISHED_UPLOAD_DAYS = 1
 
 
 class Storage(Construct):
-    """The data, checkpoint and model buckets, each under its own key."""
+    """The data, checkpoint and model buckets, encrypted at rest under the tenant's key for services that store."""
 
     def __init__(self, scope: Construct, name: str, site: Site, keys: Keys) -> None:
         super().__init__(scope, name)

@@ -1,14 +1,16 @@
 """Resource lock on keys: one policy per tenant and purpose, and the audit account's own.
 
 Administration and use are separate: whoever may change a key policy may not use the key, and no statement hands the
-decision to IAM (`kms:*` for the account root), because that would let any administrator of the account in.
+decision to IAM (`kms:*` for the account root), because that would let any administrator of the account in. The keys
+that open data are released to measured machines only (`modules.policy.release`).
 """
 
 from __future__ import annotations
 
-from modules.policy.conditions import foreign_principal, merged, not_a_service, not_through_own_endpoint, other_than
+from modules.policy.conditions import foreign_principal, not_through_own_endpoint
+from modules.policy.release import release_denials, sealers
 from modules.policy.scope import Document, Statement, TenantScope, document
-from tenancy.names import DEPLOYER_ROLE, KEY_OF_BUCKET, KeyPurpose, audit_bucket, trail
+from tenancy.names import DEPLOYER_ROLE, BucketPurpose, KeyPurpose, RoleName, audit_bucket, trail
 
 ADMINISTRATION = [
     "kms:CancelKeyDeletion",
@@ -57,6 +59,7 @@ def key_policy(scope: TenantScope, purpose: KeyPurpose) -> Document:
     if purpose == "disk":
         return document(
             *shared,
+            *allow_bucket_encryption(scope),
             allow_machines_to_attach_disks(scope),
             allow_auto_scaling(scope),
             allow_services_to_hold_grants(scope),
@@ -64,14 +67,7 @@ def key_policy(scope: TenantScope, purpose: KeyPurpose) -> Document:
         )
     if purpose == "logs":
         return document(*shared, allow_log_service(scope), deny_grants())
-    return document(
-        *shared,
-        *_uses(scope, purpose),
-        *allow_bucket_encryption(scope, purpose),
-        deny_use_by_others(scope, purpose),
-        deny_use_from_elsewhere(scope),
-        deny_grants(),
-    )
+    return document(*shared, *_uses(scope, purpose), deny_use_from_elsewhere(scope), *release_denials(scope, purpose))
 
 
 def _users(scope: TenantScope, purpose: KeyPurpose) -> dict[str, tuple[str, list[str]]]:
@@ -81,7 +77,7 @@ def _users(scope: TenantScope, purpose: KeyPurpose) -> dict[str, tuple[str, list
     both = ["kms:Decrypt", *make]
     uses: dict[str, dict[str, tuple[str, list[str]]]] = {
         "data": {
-            "AllowDataOwnerToSeal": (owner, both),
+            "AllowDataOwnerToSeal": (owner, ["kms:Encrypt", *make]),
             "AllowTrainerToOpen": (trainer, ["kms:Decrypt", "kms:DescribeKey"]),
         },
         "checkpoint": {"AllowTrainerToSaveAndResume": (trainer, both)},
@@ -95,17 +91,30 @@ def _users(scope: TenantScope, purpose: KeyPurpose) -> dict[str, tuple[str, list
 
 def _uses(scope: TenantScope, purpose: KeyPurpose) -> list[Statement]:
     """Allows each user its actions, only for data that carries the tenant's label in the encryption context."""
-    return [
+    labelled = {"StringEquals": {"kms:EncryptionContext:tenant": scope.names.tenant}}
+    allowed: list[Statement] = [
         {
             "Sid": sid,
             "Effect": "Allow",
             "Principal": {"AWS": arn},
             "Action": actions,
             "Resource": "*",
-            "Condition": {"StringEquals": {"kms:EncryptionContext:tenant": scope.names.tenant}},
+            "Condition": labelled,
         }
         for sid, (arn, actions) in _users(scope, purpose).items()
     ]
+    rotating: list[Statement] = [
+        {
+            "Sid": "AllowDataOwnerToRotate",
+            "Effect": "Allow",
+            "Principal": {"AWS": arn},
+            "Action": ["kms:ReEncryptFrom", "kms:ReEncryptTo"],
+            "Resource": "*",
+            "Condition": labelled | {"Bool": {"kms:ReEncryptOnSameKey": "true"}},
+        }
+        for arn in sealers(scope, purpose)
+    ]
+    return [*allowed, *rotating]
 
 
 def allow_administration(root_arn: str, deployer_arn: str) -> Statement:
@@ -145,19 +154,6 @@ def deny_other_accounts(scope: TenantScope) -> Statement:
     }
 
 
-def deny_use_by_others(scope: TenantScope, purpose: KeyPurpose) -> Statement:
-    """Stops the account's administrators, root included, from using the key: only the named roles do."""
-    arns = [arn for arn, _ in _users(scope, purpose).values()]
-    return {
-        "Sid": "DenyUseByOthers",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": USE,
-        "Resource": "*",
-        "Condition": merged(other_than(*arns), not_a_service()),
-    }
-
-
 def deny_use_from_elsewhere(scope: TenantScope) -> Statement:
     """Stops stolen credentials: the key is used only through the tenant's own VPC endpoint."""
     return {
@@ -170,15 +166,20 @@ def deny_use_from_elsewhere(scope: TenantScope) -> Statement:
     }
 
 
-def allow_bucket_encryption(scope: TenantScope, purpose: KeyPurpose) -> list[Statement]:
-    """S3 uses the key on behalf of a user of it, for objects of the bucket that belongs to the purpose."""
-    bucket = scope.names.bucket_arn(next(name for name, key in KEY_OF_BUCKET.items() if key == purpose))
-    arns = [arn for arn, _ in _users(scope, purpose).values()]
+BUCKETS_OF: dict[RoleName, tuple[BucketPurpose, ...]] = {
+    "trainer": ("data", "checkpoint", "model"),
+    "data-owner": ("data", "model"),
+}
+"""The buckets whose objects a role reads or writes."""
+
+
+def allow_bucket_encryption(scope: TenantScope) -> list[Statement]:
+    """S3 uses the key on behalf of a role, for objects of the buckets that are the role's business."""
     return [
         {
-            "Sid": "AllowBucketEncryption",
+            "Sid": f"AllowBucketEncryptionFor{role.title().replace('-', '')}",
             "Effect": "Allow",
-            "Principal": {"AWS": arns},
+            "Principal": {"AWS": scope.role_arn(role)},
             "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
             "Resource": "*",
             "Condition": {
@@ -187,9 +188,16 @@ def allow_bucket_encryption(scope: TenantScope, purpose: KeyPurpose) -> list[Sta
                     "kms:CallerAccount": scope.account_id,
                 },
                 # With a bucket key the context names the bucket, without one the object.
-                "StringLike": {"kms:EncryptionContext:aws:s3:arn": [bucket, f"{bucket}/*"]},
+                "StringLike": {
+                    "kms:EncryptionContext:aws:s3:arn": [
+                        pattern
+                        for bucket in map(scope.names.bucket_arn, purposes)
+                        for pattern in (bucket, f"{bucket}/*")
+                    ]
+                },
             },
         }
+        for role, purposes in BUCKETS_OF.items()
     ]
 
 

@@ -47,7 +47,7 @@ def role_policy(scope: TenantScope, role: RoleName) -> Document:
             _list(scope, "data", "model"),
             _objects("SealData", scope, "data", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
             _objects("TakeModels", scope, "model", "s3:GetObject"),
-            _keys(scope, "kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"),
+            _keys(scope, "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncrypt*", "kms:DescribeKey"),
             _ledger(scope),
             _identity(),
         )

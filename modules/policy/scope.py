@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from attestation.release.policy import AcceptedImage
 from tenancy.names import DEPLOYER_ROLE, Names, RoleName
 
 Document = dict[str, Any]
@@ -23,6 +24,10 @@ class TenantScope:
     region: str
     audit_account_id: str
     management_account_id: str
+    images: tuple[AcceptedImage, ...] = ()
+    """The measured builds of the tenant's image, with how far the roll-out of each has come."""
+    canary: bool = False
+    """Whether the tenant's machines may boot builds that are in their trial."""
 
     @property
     def root_arn(self) -> str:

@@ -6,6 +6,7 @@ import json
 import urllib.request
 from collections.abc import Callable
 
+from operations.attacks.attestation import ATTESTATION
 from operations.attacks.model import Attacker, Attempt, Stage
 
 
@@ -511,5 +512,5 @@ GUARDRAILS = (
     ),
 )
 
-ATTEMPTS: tuple[Attempt, ...] = (*DATA, *KEYS, *ROLES, *LOGS, *MACHINES, *NETWORK, *GUARDRAILS)
+ATTEMPTS: tuple[Attempt, ...] = (*DATA, *KEYS, *ATTESTATION, *ROLES, *LOGS, *MACHINES, *NETWORK, *GUARDRAILS)
 """All of them, in the order in which they are tried."""

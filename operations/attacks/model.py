@@ -11,7 +11,9 @@ from tenancy.names import Names
 if TYPE_CHECKING:
     from boto3 import Session
 
-Attacker = Literal["administrator", "trainer", "stolen", "smuggled", "anonymous"]
+    from operations.attacks.nodes import NodeOf
+
+Attacker = Literal["administrator", "trainer", "stolen", "smuggled", "anonymous", "platform", "insider", "tampered"]
 
 WHO: dict[Attacker, str] = {
     "administrator": "the attacking tenant's administrator, with every right in its own account",
@@ -19,6 +21,9 @@ WHO: dict[Attacker, str] = {
     "stolen": "the victim's own node credentials, carried out of the victim's network",
     "smuggled": "the attacker's credentials, used from inside the victim's network",
     "anonymous": "nobody: a request without credentials",
+    "platform": "the platform's own administrator, in the victim's account and network",
+    "insider": "the victim's own node credentials inside its network, used by something that cannot attest",
+    "tampered": "the victim's own machine, booted with something else than what is accepted",
 }
 """The attackers, in words."""
 
@@ -66,6 +71,8 @@ class Stage:
     prey: Prey
     sessions: dict[Attacker, Session]
     endpoints: dict[Attacker, str]
+    attacker_node: NodeOf
+    victim_node: NodeOf
 
     def client(self, who: Attacker, service: str) -> Any:
         """An AWS client with an attacker's credentials, from where that attacker stands."""

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.table import Table
 
 from operations.attacks.model import Attempt, Outcome, Stage
+from operations.nodes import refusals
 
 REFUSALS = frozenset(
     {
@@ -26,14 +27,23 @@ REFUSALS = frozenset(
 
 
 def run(
-    stage: Stage, attempts: Sequence[Attempt], decisions: Path, progress: Callable[[Attempt], None]
+    stage: Stage, attempts: Sequence[Attempt], decisions: Path, ledger: Path, progress: Callable[[Attempt], None]
 ) -> list[Outcome]:
-    """Makes every attempt, one after the other; `decisions` is the local cloud's decision log."""
+    """Makes every attempt, one after the other.
+
+    `decisions` is the local cloud's decision log, `ledger` the folder of its release ledgers: who refused, and why.
+    """
     outcomes = []
     for attempt in attempts:
         progress(attempt)
-        before = _size(decisions)
-        outcomes.append(_one(stage, attempt, lambda since=before: _refuser(decisions, since)))  # type: ignore[misc]
+        before, decided = _size(decisions), refusals.size(ledger, stage.victim.names.tenant)
+
+        def refuser(since: int = before, entries: int = decided) -> str:
+            why = refusals.reasons_since(ledger, stage.victim.names.tenant, entries)
+            words = [reason for reason in why[:1] if "is not authorized" not in reason]
+            return ": ".join([*filter(None, [_refuser(decisions, since)]), *words])
+
+        outcomes.append(_one(stage, attempt, refuser))
     return outcomes
 
 
@@ -47,12 +57,19 @@ def _one(stage: Stage, attempt: Attempt, refuser: Callable[[], str]) -> Outcome:
         return Outcome(attempt, "refused" if code in REFUSALS else "failed otherwise", code, said, refuser())
     except urllib.error.HTTPError as error:
         said = error.read().decode(errors="replace")
-        return Outcome(
-            attempt, "refused" if error.code == 403 else "failed otherwise", str(error.code), said, refuser()
-        )
+        by = refuser() or _message(said)
+        return Outcome(attempt, "refused" if error.code == 403 else "failed otherwise", str(error.code), said, by)
     except (BotoCoreError, urllib.error.URLError) as error:
         return Outcome(attempt, "failed otherwise", type(error).__name__, str(error), "")
     return Outcome(attempt, "SUCCEEDED", "", "", "")
+
+
+def _message(said: str) -> str:
+    """The words of the host's attestation service, whose refusals are in no decision log."""
+    try:
+        return str(json.loads(said)["message"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _size(path: Path) -> int:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from operations.attacks.model import Attacker, Party, Prey, Stage
+from operations.attacks.nodes import NodeOf
 from operations.errors import CommandError
 from operations.local import LocalCloud, session_from
+from operations.nodes.process import launch, manufacture
 from tenancy.fleet import Fleet
 from tenancy.names import KEY_PURPOSES
 from tenancy.tenant import Tenant
@@ -30,6 +34,9 @@ def set_up(cloud: LocalCloud, fleet: Fleet, attacker: Tenant, victim: Tenant) ->
             "trainer": _instance(cloud, fleet, attacker),
             "stolen": _instance(cloud, fleet, victim),
             "smuggled": _administrator(cloud, fleet, attacker, after),
+            "platform": _deployer(cloud, victim),
+            "insider": _instance(cloud, fleet, victim),
+            "tampered": _instance(cloud, fleet, victim),
         }
         endpoints: dict[Attacker, str] = {
             "administrator": cloud.endpoint,
@@ -37,9 +44,20 @@ def set_up(cloud: LocalCloud, fleet: Fleet, attacker: Tenant, victim: Tenant) ->
             "stolen": cloud.endpoint,
             "smuggled": cloud.network(victim.id),
             "anonymous": cloud.endpoint,
+            "platform": cloud.network(victim.id),
+            "insider": cloud.network(victim.id),
+            "tampered": cloud.network(victim.id),
         }
         prey = _prey(cloud, fleet, victim, after)
-        yield Stage(_party(cloud, fleet, attacker), _party(cloud, fleet, victim), prey, sessions, endpoints)
+        yield Stage(
+            _party(cloud, fleet, attacker),
+            _party(cloud, fleet, victim),
+            prey,
+            sessions,
+            endpoints,
+            _node(cloud, fleet, attacker, after),
+            _node(cloud, fleet, victim, after),
+        )
 
 
 def _deployer(cloud: LocalCloud, tenant: Tenant) -> Session:
@@ -56,6 +74,12 @@ def _client(cloud: LocalCloud, session: Session, service: Any, endpoint: str | N
 def _instance(cloud: LocalCloud, fleet: Fleet, tenant: Tenant) -> Session:
     role = fleet.names(tenant).role("trainer")
     return session_from(cloud.session(tenant.id, role, "instance", cloud.network(tenant.id)))
+
+
+def _node(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, after: ExitStack) -> NodeOf:
+    """A machine of the tenant with a TPM of its own, switched off."""
+    chip = manufacture(Path(after.enter_context(tempfile.TemporaryDirectory(prefix="bulkhead-machine-"))))
+    return NodeOf(cloud, tenant, chip, launch(cloud, fleet, tenant, chip))
 
 
 def _administrator(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, after: ExitStack) -> Session:

@@ -168,6 +168,7 @@ def _trained(tenant: str, found: Run) -> dict[str, Any]:
         "model": result["model"],
         "sandbox": worker.get("sandbox"),
         "seconds": {
+            "agent started": found.boot.times.get("started"),
             "evidence": found.boot.times.get("evidence"),
             "data open": found.boot.times.get("data-open"),
             "worker confined": found.boot.times.get("worker"),

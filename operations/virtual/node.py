@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 import urllib.error
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 from operations.errors import CommandError
 from operations.local import LocalCloud
+from operations.nodes.process import Chip, launch
 
 if TYPE_CHECKING:
     from images.boot import Boot
@@ -83,19 +83,9 @@ def make(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, directory: Path) -> No
     from images import tpm  # noqa: PLC0415
 
     directory.mkdir(parents=True, exist_ok=True)
-    public = tpm.manufacture(directory).read_bytes()
-    network = cloud.network(tenant.id)
-    body = {
-        "account": tenant.id,
-        "role": fleet.names(tenant).role("trainer"),
-        "ak_public": base64.b64encode(public).decode(),
-        "ek_certificate": None,
-    }
-    status, answer = post(f"{cloud.endpoint}/_bulkhead/machines", body, {"x-bulkhead-token": cloud.token})
-    if status != 200 or "machine" not in answer:
-        msg = f"{tenant.id}: the local cloud does not take the machine: {answer.get('message', f'status {status}')}"
-        raise CommandError(msg)
-    return Node(tenant.id, str(answer["machine"]), directory, urlsplit(network).netloc, cloud.region)
+    chip = Chip(directory, tpm.manufacture(directory).read_bytes())
+    machine = launch(cloud, fleet, tenant, chip)
+    return Node(tenant.id, machine, directory, urlsplit(cloud.network(tenant.id)).netloc, cloud.region)
 
 
 def run(

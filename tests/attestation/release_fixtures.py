@@ -115,8 +115,8 @@ class Machine:
         }
 
 
-def aws_allows(document, machine, action="kms:Decrypt", identity=()):
-    context = {"aws:CurrentTime": [machine.at.strftime("%Y-%m-%dT%H:%M:%SZ")]}
+def aws_allows(document, machine, action="kms:Decrypt", identity=(), more=None):
+    context = {"aws:CurrentTime": [machine.at.strftime("%Y-%m-%dT%H:%M:%SZ")], **(more or {})}
     if machine.attested:
         context |= {condition_key(index): [value.hex()] for index, value in machine.pcrs().items()}
     question = {

@@ -296,8 +296,25 @@ def test_the_command(tmp_path):
     assert verify_ledger.verify_proof(json.loads(run("prove", "--since", "2")[1]), PUBLIC) == []
     assert run("prove")[0] == 2
     assert run("prove", "--entry", "9")[0] == 2
+    # Without --key the ledger's own folder is looked into, as the local cloud leaves it.
+    assert run("verify")[0] == 2
+    (tmp_path / "head-key.pem").write_bytes(pem())
+    assert run("verify")[0] == 0
     rewrite(tmp_path, altered)
     assert run("verify", "--key", str(tmp_path / "key.pem"))[0] == 1
+
+
+def test_heads_are_handed_out_to_be_kept_elsewhere(tmp_path):
+    fill(tmp_path / "ledger", 3)
+    arguments = ["ledger", "heads", "--ledger", str(tmp_path / "ledger"), "--out", str(tmp_path / "heads")]
+    assert CliRunner().invoke(build(), arguments).exit_code == 0
+    kept = tmp_path / "heads" / "acme.json"
+    assert json.loads(kept.read_text())["size"] == 3
+    (tmp_path / "ledger" / "head-key.pem").write_bytes(pem())
+    check = ["ledger", "verify", "--ledger", str(tmp_path / "ledger"), "--tenant", "acme", "--head", str(kept)]
+    assert CliRunner().invoke(build(), check).exit_code == 0
+    empty = CliRunner().invoke(build(), ["ledger", "heads", "--ledger", str(tmp_path), "--out", str(tmp_path / "x")])
+    assert isinstance(empty.exception, CommandError)
 
 
 def test_a_decision_becomes_an_entry(tmp_path):

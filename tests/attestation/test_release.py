@@ -129,7 +129,9 @@ def test_each_denial_counts():
         (Machine(1, attested=False), "kms:Decrypt"),
         (Machine(9), "kms:Decrypt"),
         (Machine(1), "kms:CreateGrant"),
+        (Machine(1), "kms:Sign"),
         (Machine(1), "kms:ReEncryptFrom"),
+        (Machine(1, requester=OWNER), "kms:ReEncryptFrom"),
         (Machine(5, at=NOW + timedelta(days=2)), "kms:Decrypt"),
         (Machine(1, requester=STRANGER), "kms:Decrypt"),
         (Machine(1, requester=ADMIN), "kms:Encrypt"),
@@ -139,13 +141,70 @@ def test_each_denial_counts():
     for machine, action in probes:
         assert not aws_allows(document, machine, action)
     flips = 0
-    groups = ("DenyOther", "DenyWithout", "DenyGrants", "DenyUseThat", "OnceExpired", "DenyUseByOthers")
+    groups = (
+        "DenyOther",
+        "DenyWithout",
+        "DenyGrants",
+        "DenyUseThat",
+        "DenyRewrapping",
+        "DenyRewrappingUnderOtherKeys",
+        "OnceExpired",
+        "DenyUseByOthers",
+    )
     for prefix in groups:
         kept = [s for s in document["Statement"] if prefix not in s["Sid"]]
         if prefix in {"DenyOther", "DenyWithout"}:
             kept = [s for s in document["Statement"] if not s["Sid"].startswith(("DenyOther", "DenyWithout"))]
         flips += any(aws_allows({**document, "Statement": kept}, machine, action) for machine, action in probes)
     assert flips == len(groups)
+
+
+def test_keys_are_wrapped_anew_by_sealers_and_under_the_same_key_only():
+    document = aws.key_policy(RELEASE)
+    owner = Machine(1, requester=OWNER, attested=False)
+    for action in aws.REWRAPPING:
+        assert aws_allows(document, owner, action, more={"kms:ReEncryptOnSameKey": ["true"]})
+        assert not aws_allows(document, owner, action, more={"kms:ReEncryptOnSameKey": ["false"]})
+        assert not aws_allows(document, owner, action)
+        assert not aws_allows(document, Machine(1), action, more={"kms:ReEncryptOnSameKey": ["true"]})
+
+
+def test_openers_open_without_a_document_and_make_nothing():
+    release = policy([image(1)], purpose="export")
+    release = release.model_copy(update={"aws": release.aws.model_copy(update={"sealers": (), "openers": (OWNER,)})})
+    document = aws.key_policy(release)
+    owner = Machine(1, requester=OWNER, attested=False)
+    assert aws_allows(document, owner, "kms:Decrypt")
+    for action in ("kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:DeriveSharedSecret"):
+        assert not aws_allows(document, owner, action, more={"kms:ReEncryptOnSameKey": ["true"]})
+    for requester in (TRAINER, ADMIN, STRANGER):
+        assert not aws_allows(document, Machine(1, requester=requester, attested=False), "kms:Decrypt")
+    assert aws_allows(document, Machine(1), "kms:Decrypt")
+
+
+def locked(sealers):
+    target = RELEASE.aws.model_copy(update={"sealers": sealers})
+    everyone = {"Sid": "All", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [everyone, *aws.locked_denials(target)]}
+
+
+def test_without_an_accepted_image_a_key_can_be_sealed_with_and_opens_for_nobody():
+    for requester in (TRAINER, CANARY, ADMIN, STRANGER, OWNER):
+        for attested in (True, False):
+            machine = Machine(1, requester=requester, attested=attested)
+            assert not aws_allows(locked((OWNER,)), machine, "kms:Decrypt")
+            assert aws_allows(locked((OWNER,)), machine, "kms:GenerateDataKey") is (requester == OWNER)
+            assert not aws_allows(locked(()), machine, "kms:GenerateDataKey")
+
+
+def test_an_image_on_trial_is_nobodys_without_canaries():
+    release = policy([image(1), image(2, stage="canary")])
+    release = release.model_copy(update={"aws": release.aws.model_copy(update={"canary_users": ()})})
+    document = aws.key_policy(release)
+    assert "[]" not in json.dumps(document)
+    assert aws_allows(document, Machine(1))
+    for requester in (TRAINER, CANARY):
+        assert not aws_allows(document, Machine(2, requester=requester))
 
 
 def test_identity_policies_of_administrators_open_nothing():

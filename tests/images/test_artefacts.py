@@ -1,5 +1,6 @@
 """Disks, containers, comparisons and publishing, on small artefacts made here."""
 
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -10,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from images import firmware, gpt, oci, publish, reproduce, tamper
+from images import build, firmware, gpt, oci, publish, reproduce, tamper
 from images.build import Artefact
 from images.errors import ImageError
 from images.measure import pe
+from images.workspace import Workspace
 from tests.images.pe_maker import UKI, make, signature
 
 
@@ -68,6 +70,16 @@ def test_taking_the_signature_off_leaves_the_measurement(tmp_path):
         tamper.unsign(bare)
 
 
+def test_a_debug_build_differs_in_the_command_line_alone():
+    closed = UKI | {".cmdline": b"roothash=" + b"ab" * 32 + b" ro debugfs=off quiet\n"}
+    bare = make(closed)
+    changed = tamper.debugging(bare)
+    assert changed == make(closed | {".cmdline": closed[".cmdline"].replace(b"debugfs=off", b"debugfs=on ")})
+    assert pe.authenticode(changed, "sha384") != pe.authenticode(bare, "sha384")
+    with pytest.raises(ImageError, match="debugfs=off"):
+        tamper.debugging(make(UKI))
+
+
 def test_an_unknown_attack_is_refused(tmp_path):
     with pytest.raises(ImageError, match="unsigned-kernel"):
         tamper.apply("nothing", tmp_path / "a", tmp_path / "b")
@@ -77,6 +89,45 @@ def blob(layout, data):
     digest = hashlib.sha256(data).hexdigest()
     (layout / "blobs" / "sha256" / digest).write_bytes(data)
     return {"digest": f"sha256:{digest}", "size": len(data)}
+
+
+def test_a_build_is_current_while_nothing_that_goes_in_has_changed(tmp_path, monkeypatch):
+    workspace = Workspace(tmp_path)
+    output = workspace.output("cpu")
+    assert build.current(workspace, "cpu") is None
+    output.mkdir(parents=True)
+    for name in ("d.raw", "k.efi", "r.raw"):
+        (output / name).write_bytes(b"")
+    record = dataclasses.asdict(artefact(output)) | {"inputs_sha256": build.inputs("cpu")}
+    del record["directory"]
+    (output / build.DESCRIPTION).write_text(json.dumps(record))
+    assert build.current(workspace, "cpu") == build.load(workspace, "cpu")
+    (output / "d.raw").unlink()
+    assert build.current(workspace, "cpu") is None
+    (output / "d.raw").write_bytes(b"")
+    monkeypatch.setattr(build, "inputs", lambda _profile: "0" * 64)
+    assert build.current(workspace, "cpu") is None
+
+
+def test_what_goes_in_is_our_code_the_configuration_and_the_pins(tmp_path, monkeypatch):
+    for name in ("images/mkosi/node", "trainer", "attestation", "images/guest"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file.py").write_text(name)
+    for name in build.MAKERS:
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(build, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(build, "MKOSI", tmp_path / "images" / "mkosi")
+    first = build.inputs("cpu")
+    assert build.inputs("gpu") != first
+    for name in ("images/mkosi/node/file.py", "trainer/file.py", "images/guest/file.py", *build.MAKERS):
+        path = tmp_path / name
+        text = path.read_text()
+        path.write_text(f"{text} ")
+        assert build.inputs("cpu") != first, name
+        path.write_text(text)
+    (tmp_path / "trainer" / "__pycache__").mkdir()
+    (tmp_path / "trainer" / "__pycache__" / "file.pyc").write_text("x")
+    assert build.inputs("cpu") == first
 
 
 @pytest.fixture

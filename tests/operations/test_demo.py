@@ -86,6 +86,125 @@ def test_every_attempt_was_refused_and_says_by_what(workplace: Path) -> None:
 
 
 @pytest.mark.usefixtures("after_demo")
+def test_the_attempts_on_attested_keys_say_what_differed(workplace: Path) -> None:
+    outcomes = {o["id"]: o["refusedBy"] for o in json.loads((workplace / "out" / "attacks.json").read_text())}
+    for attempt, words in {
+        "attest-01": "carries no attestation document",
+        "attest-02": "requester",
+        "attest-03": "carries no attestation document",
+        "attest-06": "used already",
+        "attest-07": "PCR 12 (the command line",
+        "attest-08": "process-node v1, which is retired",
+        "attest-09": "PCR 4 (boot loader and kernel; on a process node the trainer's files)",
+    }.items():
+        assert words in outcomes[attempt], outcomes[attempt]
+
+
+@pytest.mark.usefixtures("after_demo")
+@pytest.mark.parametrize("tenant", ["acme", "globex"])
+def test_every_release_is_in_the_tenants_ledger_and_can_be_proven(workplace: Path, tenant: str, tmp_path: Path) -> None:
+    listed = bulkhead(workplace, "ledger", "list", "--tenant", tenant, "--json")
+    entries = json.loads(listed.stdout)["entries"]
+    released = [e for e in entries if e["decision"] == "allowed" and e["evidence_sha256"]]
+    assert {(e["operation"], e["purpose"]) for e in released} >= {
+        ("kms:Decrypt", "data"),
+        ("kms:GenerateDataKey", "checkpoint"),
+        ("kms:GenerateDataKey", "export"),
+    }
+    assert all(e["reference_set"] == "process-node v2" and e["nonce"] and e["policy_version"] for e in released)
+    unattested = {(e["operation"], e["purpose"]) for e in entries if e["decision"] == "allowed"} - {
+        (e["operation"], e["purpose"]) for e in released
+    }
+    assert unattested == {("kms:GenerateDataKey", "data")}, "only the data owner, who seals"
+    assert bulkhead(workplace, "ledger", "verify", "--tenant", tenant).returncode == 0
+    proof = tmp_path / "proof.json"
+    proof.write_text(bulkhead(workplace, "ledger", "prove", "--tenant", tenant, "--entry", "1").stdout)
+    alone = [sys.executable, str(ROOT / "attestation" / "ledger" / "verify_ledger.py")]
+    key = str(workplace / ".bulkhead" / "local" / "ledger" / "head-key.pem")
+    for subject in (("--proof", str(proof)), ("--ledger", str(workplace / ".bulkhead" / "local" / "ledger" / tenant))):
+        done = subprocess.run([*alone, "--key", key, *subject], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (0, "holds\n"), done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("after_demo")
+def test_the_scan_finds_the_keys_bound_to_measurements(workplace: Path) -> None:
+    results = json.loads((workplace / "out" / "report" / "results.json").read_text())["results"]
+    attested = [entry for entry in results if entry["rule"] == "keys.attested-use"]
+    assert {entry["verdict"] for entry in attested} == {"pass"}
+    assert len(attested) >= 2 * 2
+
+
+CHANGED_TRAINER = """
+import shutil, sys
+from pathlib import Path
+from operations import training
+from operations.errors import CommandError
+from operations.fleets import open_fleet
+from operations.local import running
+from operations.nodes.measurement import CHECKOUT
+from operations.workspace import workspace
+root = Path(sys.argv[1])
+for package in ("trainer", "attestation"):
+    shutil.copytree(CHECKOUT / package, root / package, ignore=shutil.ignore_patterns("__pycache__"))
+module = root / "trainer" / "agent" / "session.py"
+module.write_bytes(module.read_bytes() + b"\\n")
+fleet, job = open_fleet(Path("tenants")), training.read_job(Path("jobs/acme-biopsies.yaml"))
+try:
+    training.train(running(workspace()), fleet, fleet.tenant("acme"), job, lambda *_: None, root)
+except CommandError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.usefixtures("after_demo")
+def test_a_changed_trainer_is_refused_its_keys_in_words(workplace: Path, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(CHANGED_TRAINER)
+    (tmp_path / "root").mkdir()
+    command_line = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "root")]
+    done = subprocess.run(command_line, cwd=workplace, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 1, done.stderr
+    assert "KMS refused decrypt (AccessDeniedException)" in done.stderr
+    assert "PCR 4 (boot loader and kernel; on a process node the trainer's files) differs" in done.stderr
+
+
+ROTATION = """
+import json
+from pathlib import Path
+from operations import training
+from operations.fleets import open_fleet
+from operations.local import running
+from operations.workspace import workspace
+from trainer.errors import TrainerError
+from trainer.ingest.rotate import rotate_data_set
+fleet = open_fleet(Path("tenants"))
+tenant = fleet.tenant("acme")
+source = {"kind": "bundled", "name": "breast-cancer"}
+spec = training.seal_spec(training.seal_document(fleet, tenant, "biopsies", "v1", source))
+owner = training._data_owner(running(workspace()), fleet, tenant, spec)
+result = rotate_data_set(owner, "acme", "biopsies", "v1", spec.url)
+try:
+    rotate_data_set(owner, "acme", "biopsies", "v1", spec.url, fresh=True)
+except TrainerError as error:
+    print(json.dumps({"rotated": result.data_set_keys, "fresh": str(error)}))
+"""
+
+
+@pytest.mark.usefixtures("after_demo")
+def test_the_data_owner_rotates_under_the_deployed_policies_and_training_goes_on(
+    workplace: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "script.py").write_text(ROTATION)
+    command_line = [sys.executable, str(tmp_path / "script.py")]
+    done = subprocess.run(command_line, cwd=workplace, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = json.loads(done.stdout)
+    assert said["rotated"] == 1
+    assert "KMS refused decrypt (AccessDeniedException)" in said["fresh"]
+    again = bulkhead(workplace, "train", "jobs/acme-biopsies.yaml", "--json")
+    assert again.returncode == 0, again.stderr[-2000:]
+
+
+@pytest.mark.usefixtures("after_demo")
 def test_what_is_deployed_is_proved_for_every_pair_and_path(workplace: Path) -> None:
     proof = json.loads((workplace / "out" / "proof" / "proof.json").read_text())
     verdicts = {(pair["from"], pair["to"], pair["path"]): pair["verdict"] for pair in proof["pairs"]}

@@ -25,6 +25,11 @@ class FaultyBackends:
             open_store=lambda url: _Proxy(real.open_store(url), {"put", "upload", "delete"}, self),
         )
 
+    @property
+    def writes(self) -> int:
+        """How many writes there were since it was armed."""
+        return self._count + 1
+
     def arm(self) -> None:
         self._armed = True
 

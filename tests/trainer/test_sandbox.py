@@ -11,16 +11,18 @@ import pytest
 from trainer.errors import TrainerError
 from trainer.sandbox import seccomp
 from trainer.sandbox.command import unavailable, worker_environment
-from trainer.sandbox.syscalls import ALLOWED
+from trainer.sandbox.syscalls import ALLOWED, SOCKETS
 
 X86, ARM = 0xC000003E, 0xC00000B7
 EPERM, ENOSYS = 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
 
 
-def judge(machine: str, arch: int, number: int, arguments: tuple[int, ...] = (0, 0)) -> int:
+def judge(
+    machine: str, arch: int, number: int, arguments: tuple[int, ...] = (0, 0, 0), *, sockets: bool = False
+) -> int:
     """Runs the program as the kernel would (classic BPF, the instructions that occur)."""
-    code = seccomp.program(machine)
-    memory = {0: number, 4: arch, 16: arguments[0], 24: arguments[1]}
+    code = seccomp.program(machine, sockets=sockets)
+    memory = {0: number, 4: arch} | {16 + 8 * index: value for index, value in enumerate(arguments)}
     at, accumulator = 0, 0
     while True:
         operation, yes, no, operand = code[at]
@@ -56,6 +58,23 @@ def test_special_cases() -> None:
         assert judge("x86_64", X86, clone, (17 | flag, 0)) == EPERM
     assert judge("x86_64", X86, ioctl, (0, 0x5401)) == seccomp.ALLOW
     assert judge("x86_64", X86, ioctl, (0, 0x5412)) == EPERM
+
+
+@pytest.mark.parametrize(("machine", "arch", "column"), [("x86_64", X86, 0), ("aarch64", ARM, 1)])
+def test_a_worker_with_peers_opens_internet_sockets_and_nothing_else_more(machine: str, arch: int, column: int) -> None:
+    more = {name: numbers[column] for name, numbers in SOCKETS.items()}
+    make = more.pop("socket")
+    assert make is not None
+    for number in range(600):
+        expected = seccomp.ALLOW if number in more.values() else judge(machine, arch, number)
+        if number != make:
+            assert judge(machine, arch, number, sockets=True) == expected, number
+    for family in range(64):
+        expected = seccomp.ALLOW if family in {2, 10, 16} else EPERM
+        assert judge(machine, arch, make, (family, 1, 0), sockets=True) == expected, family
+        assert judge(machine, arch, make, (family, 1, 0)) == EPERM
+    # NETLINK_ROUTE (0) only: not netfilter (12), audit (9), crypto (21) or generic (16).
+    assert [judge(machine, arch, make, (16, 3, kind), sockets=True) == EPERM for kind in range(32)].count(False) == 1
 
 
 def test_dangerous_calls_are_not_on_the_list() -> None:

@@ -17,6 +17,7 @@ from trainer.agent import run
 from trainer.agent.metrics import JobMetrics
 from trainer.errors import Reason, TrainerError
 from trainer.job import JobSpec
+from trainer.nodes.place import NodePlace
 
 
 def main(arguments: list[str]) -> int:
@@ -24,6 +25,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m trainer.agent", description="Runs one training job.")
     parser.add_argument("--job", type=Path, required=True, help="the job document (JSON, see trainer/job.py)")
     parser.add_argument("--metrics", type=Path, help="keep Prometheus metrics in this file (textfile collector)")
+    parser.add_argument("--node", type=int, help="which node of the job this is, from 0; for jobs with several nodes")
+    parser.add_argument("--address", help="where the job's other nodes reach this one; node 0 needs it")
     chosen = parser.parse_args(arguments)
     path: Path = chosen.job
     try:
@@ -39,7 +42,8 @@ def main(arguments: list[str]) -> int:
             if metrics:
                 metrics.observe(name, values)
 
-        result = run(job, event=event)
+        place = None if chosen.node is None else NodePlace(chosen.node, chosen.address)
+        result = run(job, event=event, place=place)
     except TrainerError as error:
         _emit("failed", {"reason": error.reason.value, "message": str(error)})
         return 2 if error.reason in {Reason.BAD_JOB, Reason.NOT_DECLARED} else 1

@@ -95,6 +95,14 @@ class WorkerProcess:
         return f"the worker {describe_exit(code)}"
 
 
+@dataclass(frozen=True)
+class WorkerNetwork:
+    """The one network that a worker of several has: an open namespace, and what torch has to know of it."""
+
+    namespace: int
+    environment: dict[str, str]
+
+
 def describe_exit(code: int) -> str:
     """An exit status in words; the sandbox's launcher reports a signal as 128 plus its number."""
     number = -code if code < 0 else code - 128
@@ -104,7 +112,7 @@ def describe_exit(code: int) -> str:
 
 
 @contextmanager
-def connected_worker(job: JobSpec) -> Iterator[tuple[Worker, socket.socket]]:
+def connected_worker(job: JobSpec, network: WorkerNetwork | None = None) -> Iterator[tuple[Worker, socket.socket]]:
     """A confined worker and the agent's end of the socket to it.
 
     The agent starts it, unless the machine does: see `trainer.agent.unit`.
@@ -115,26 +123,29 @@ def connected_worker(job: JobSpec) -> Iterator[tuple[Worker, socket.socket]]:
             yield attached
         return
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    with ours, started_worker(theirs, job) as worker:
+    with ours, started_worker(theirs, job, network) as worker:
         yield worker, ours
 
 
 @contextmanager
-def started_worker(theirs: socket.socket, job: JobSpec) -> Iterator[WorkerProcess]:
+def started_worker(
+    theirs: socket.socket, job: JobSpec, network: WorkerNetwork | None = None
+) -> Iterator[WorkerProcess]:
     """A worker with its end of the socket and nothing else: no environment, no other descriptors, no input or output.
 
-    It is killed at the end if it has not ended by itself.
+    With `network` it also has the tunnel to the job's other nodes. It is killed at the end if it has not ended by
+    itself.
     """
     descriptor = theirs.fileno()
     command = [sys.executable, "-m", "trainer.worker", str(descriptor)]
-    with _confined(command, job) as confined:
+    with _confined(command, job, network) as confined:
         process = subprocess.Popen(
             confined.command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env=worker_environment(),
-            pass_fds=(descriptor,),
+            env=worker_environment(network.environment if network else None),
+            pass_fds=(descriptor, *((network.namespace,) if network else ())),
             cwd="/",
         )
         theirs.close()
@@ -147,9 +158,10 @@ def started_worker(theirs: socket.socket, job: JobSpec) -> Iterator[WorkerProces
 
 
 @contextmanager
-def _confined(command: list[str], job: JobSpec) -> Iterator[Confined]:
+def _confined(command: list[str], job: JobSpec, network: WorkerNetwork | None) -> Iterator[Confined]:
     if job.sandbox == "none":
         yield Confined(command, {"kind": "none"})
         return
-    with confine(command, job.limits.memory_bytes, job.limits.processes, job.training.device) as confined:
+    namespace = network.namespace if network else None
+    with confine(command, job.limits.memory_bytes, job.limits.processes, job.training.device, namespace) as confined:
         yield confined

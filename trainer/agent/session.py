@@ -6,7 +6,7 @@ import hashlib
 import socket
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainer import __name__ as package
@@ -15,21 +15,28 @@ from trainer.agent.process import Worker, connected_worker
 from trainer.agent.serve import Event, Served, Service
 from trainer.backends import Backends
 from trainer.checkpoint.manifest import step_prefix
-from trainer.checkpoint.vault import MANIFEST, Retention, RunVault, StoredCheckpoint
+from trainer.checkpoint.vault import MANIFEST, Retention, RunVault
 from trainer.errors import Reason, TrainerError
 from trainer.export.model import ModelExport, Provenance
 from trainer.formats.canonical import canonical_json
 from trainer.job import JobResult, JobSpec
 from trainer.ledger.publication import run_stream
+from trainer.nodes.group import Group, await_leader, gathered
+from trainer.nodes.log import NodeLog
+from trainer.nodes.place import NodePlace, check_place
 from trainer.protocol.channel import Channel
 from trainer.protocol.messages import JobMessage
 
 
-def run_job(job: JobSpec, backends: Backends, event: Event) -> JobResult:
+def run_job(job: JobSpec, backends: Backends, event: Event, place: NodePlace | None = None) -> JobResult:
     """Runs one job to its end; resumes it when the run has a checkpoint. Raises `TrainerError`.
 
-    The run's ledger gets `job-start` first and `job-end` or `job-failed` last.
+    The run's ledger gets `job-start` first and `job-end` or `job-failed` last. A job with several nodes needs this
+    node's place; nodes other than the first have ledger streams of their own.
     """
+    check_place(job, place)
+    if place is not None and place.rank > 0:
+        backends = replace(backends, log=NodeLog(backends.log, place.rank))
     started = time.monotonic()
     stream = run_stream(job.run)
     document = job.model_dump(mode="json")
@@ -37,7 +44,11 @@ def run_job(job: JobSpec, backends: Backends, event: Event) -> JobResult:
     backends.log.append(stream, "job-start", {"run": job.run, "job": job_digest, "purpose": job.purpose})
     try:
         with tempfile.TemporaryDirectory(prefix="bulkhead-agent-") as scratch:
-            result = _run(job, job_digest, backends, event, Path(scratch), started)
+            result = _run(job, job_digest, backends, event, Path(scratch), started, place)
+    except OSError as error:
+        # A full disk, most of all: ciphertext is fetched and written below the scratch directory.
+        backends.log.append(stream, "job-failed", {"run": job.run, "reason": Reason.STORE.value})
+        raise TrainerError(Reason.STORE, f"the agent's scratch space or socket failed: {error}") from error
     except TrainerError as error:
         if error.reason != Reason.LEDGER:
             # Only the reason: a message may repeat what a worker said, and the ledger outlives the data.
@@ -59,27 +70,32 @@ class _Run:
     scratch: Path
     data: tuple[Opened, ...]
     vault: RunVault
-    resume: StoredCheckpoint | None
+    group: Group
     bundle: Path | None
 
     def serve(self, worker: Worker, ours: socket.socket) -> Served:
         """Gives the worker its job and answers it to the end; a worker that misbehaves is killed."""
         job = self.job
         limits = job.limits
-        export = self._export(worker) if job.model is not None else None
-        last = self.resume.body.step if self.resume else -1
+        resume = self.group.resume
+        export = self._export(worker) if job.model is not None and self.group.rank == 0 else None
+        last = resume.body.step if resume else -1
         deadline = time.monotonic() + limits.seconds
-        service = Service(self.data, self.vault, self.resume, export, self.event, last, deadline)
+        service = Service(self.data, self.vault, resume, export, self.event, last, deadline)
         ours.settimeout(limits.silent_seconds)
         try:
             self._send_job(Channel(ours), export=export is not None)
-            served = service.serve(Channel(ours))
+            with self.group.watch.over(ours):
+                served = service.serve(Channel(ours))
         except TrainerError as error:
             ended = worker.stop()
+            if self.group.watch.failure is not None:
+                raise self.group.lost() from error
             if error.reason in {Reason.WORKER, Reason.PROTOCOL}:
                 raise TrainerError(error.reason, f"{error} ({ended})") from error
             raise
         worker.finish()
+        self.group.finish()
         return served
 
     def _send_job(self, channel: Channel, *, export: bool) -> None:
@@ -89,8 +105,10 @@ class _Run:
             data=tuple(opened.view for opened in self.data),
             recipe=self.job.recipe,
             training=self.job.training,
-            resume=self.resume.body if self.resume else None,
+            resume=self.group.resume.body if self.group.resume else None,
             export=export,
+            slices=self.job.slices,
+            ranks=self.group.view,
         )
         if self.bundle is None:
             channel.send(message.model_dump(mode="json"))
@@ -123,7 +141,15 @@ class _Run:
         )
 
 
-def _run(job: JobSpec, job_digest: str, backends: Backends, event: Event, scratch: Path, started: float) -> JobResult:
+def _run(
+    job: JobSpec,
+    job_digest: str,
+    backends: Backends,
+    event: Event,
+    scratch: Path,
+    started: float,
+    place: NodePlace | None,
+) -> JobResult:
     bundle = _fetch_bundle(job, backends, scratch)
     data: list[Opened] = []
     try:
@@ -131,18 +157,23 @@ def _run(job: JobSpec, job_digest: str, backends: Backends, event: Event, scratc
             opened = open_data_set(use, backends, job, scratch)
             data.append(opened)
             event("data-open", {"data_set": use.data_set, "version": use.version, "rows": opened.view.rows})
+        store = backends.open_store(f"{job.checkpoints_url.rstrip('/')}/{job.run}")
+        await_leader(job, place, store)
         vault = RunVault(backends, job.tenant, job.run, job.checkpoints_url, job.key("checkpoint"), scratch, _keep(job))
-        resume = vault.latest()
-        if resume is not None:
-            details = {"run": job.run, "step": resume.body.step, "manifest": resume.manifest_digest}
-            backends.log.append(run_stream(job.run), "checkpoint-open", details)
-            event("resume", {"step": resume.body.step})
-        parts = _Run(job, job_digest, backends, event, scratch, tuple(data), vault=vault, resume=resume, bundle=bundle)
-        with connected_worker(job) as (worker, ours):
-            details = {"run": job.run, "sandbox": worker.confinement}
-            backends.log.append(run_stream(job.run), "worker-start", details)
-            event("worker", {"pid": worker.pid, "sandbox": worker.confinement})
-            served = parts.serve(worker, ours)
+        with gathered(job, place, vault, event) as group:
+            resume = group.resume
+            if resume is not None:
+                details = {"run": job.run, "step": resume.body.step, "manifest": resume.manifest_digest}
+                backends.log.append(run_stream(job.run), "checkpoint-open", details)
+                event("resume", {"step": resume.body.step})
+            parts = _Run(
+                job, job_digest, backends, event, scratch, tuple(data), vault=vault, group=group, bundle=bundle
+            )
+            with connected_worker(job, group.network) as (worker, ours):
+                details = {"run": job.run, "sandbox": worker.confinement}
+                backends.log.append(run_stream(job.run), "worker-start", details)
+                event("worker", {"pid": worker.pid, "sandbox": worker.confinement})
+                served = parts.serve(worker, ours)
     finally:
         for opened in data:
             opened.close()
@@ -158,6 +189,7 @@ def _run(job: JobSpec, job_digest: str, backends: Backends, event: Event, scratc
         model=served.model[0] if served.model else None,
         model_digest=served.model[1] if served.model else None,
         sandbox=worker.confinement,
+        nodes=group.description,
         seconds=round(time.monotonic() - started, 3),
     )
 

@@ -40,9 +40,13 @@ def chosen(environment: Mapping[str, str]) -> DocumentSource | None:
     setting = environment.get(SETTING, "none")
     if setting == "none":
         return None
+    if setting == "nitro-tpm":
+        from trainer.attest.nitro_tpm import NitroTpm  # noqa: PLC0415 - only the chosen source is loaded
+
+        return NitroTpm()
     kind, _, address = setting.partition(":")
     if kind == "hosted" and address:
-        from trainer.attest.hosted import HostedTpm  # noqa: PLC0415 - only the chosen source is loaded
+        from trainer.attest.hosted import HostedTpm  # noqa: PLC0415
         from trainer.attest.metadata import machine_id  # noqa: PLC0415
 
         return HostedTpm(address, machine_id(environment), tcti=environment.get("TPM2TOOLS_TCTI"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
 from trainer.checkpoint.manifest import CheckpointBody
-from trainer.formats.container import Binding
+from trainer.errors import Reason, TrainerError
+from trainer.formats.container import Binding, Header
 from trainer.formats.reading import SealedReader
+from trainer.formats.sealing import Buffer, seal_stream
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,19 @@ class FileGrant:
     key: bytes = field(repr=False)
     binding: Binding
     file: BinaryIO
+
+    def seal(self, pieces: Iterable[Buffer], length: int) -> Header:
+        """Seals the pieces, of `length` bytes together, into the file and closes it.
+
+        Raises `TrainerError(STORE)` when the file cannot be written, most likely because the agent's disk is full.
+        """
+        try:
+            with self.file as file:
+                return seal_stream(pieces, length, self.key, self.binding, file.write)
+        except OSError as error:
+            raise TrainerError(
+                Reason.STORE, f"{self.binding.describe()}: cannot be written on the agent's disk: {error.strerror}"
+            ) from error
 
 
 class CheckpointSink(Protocol):

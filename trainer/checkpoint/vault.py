@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from trainer.checkpoint.manifest import (
     FORMAT,
     CheckpointBody,
     CheckpointManifest,
+    RankFile,
     SealedFile,
     file_binding,
     file_name,
@@ -109,9 +111,15 @@ class RunVault:
         self._retention = retention or Retention()
         self.keys = open_run_keys(backends, tenant, run, kms_key, self.store)
         self._pending: dict[int, dict[int, tuple[bytes, BinaryIO]]] = {}
+        self.rank: int | None = None
+        """The rank of this node's worker, where there are several nodes."""
+        self.elsewhere: Callable[[int, RankFile], SealedFile] | None = None
+        """Obtains the entry of a file that another node holds, once that node has uploaded it."""
 
     def begin_file(self, step: int, rank: int) -> FileGrant:
         """See `CheckpointSink.begin_file`; the ciphertext goes to an unnamed file below the scratch directory."""
+        if self.rank not in {None, rank}:
+            raise TrainerError(Reason.PROTOCOL, f"the worker of rank {self.rank} asked for the file of rank {rank}")
         key = os.urandom(KEY_BYTES)
         mine = cast("BinaryIO", tempfile.TemporaryFile(dir=self.scratch))  # noqa: SIM115 - kept until commit
         self._pending.setdefault(step, {})[rank] = (key, mine)
@@ -120,18 +128,16 @@ class RunVault:
 
     def commit(self, body: CheckpointBody) -> None:
         """See `CheckpointSink.commit`: files, ledger, manifest, ledger, in this order."""
-        granted = self._pending.pop(body.step, {})
-        if set(granted) != {file.rank for file in body.files}:
+        granted = self._pending.get(body.step, {})
+        listed = {file.rank for file in body.files}
+        if not granted or (set(granted) != listed if self.elsewhere is None else not set(granted) <= listed):
+            self._pending.pop(body.step, None)
             raise TrainerError(Reason.PROTOCOL, f"step {body.step}: the files committed are not those granted")
+        files = [
+            self.deliver(body.step, file) if file.rank in granted else self._from_elsewhere(body.step, file)
+            for file in body.files
+        ]
         prefix = step_prefix(body.step)
-        files: list[SealedFile] = []
-        for described in body.files:
-            key, file = granted[described.rank]
-            entry = self._check_file(body.step, described.rank, described.length, key, file)
-            files.append(entry)
-        for described, entry in zip(body.files, files, strict=True):
-            with granted[described.rank][1] as file:
-                self.store.upload(entry.object, file)
         manifest = CheckpointManifest(
             format=FORMAT,
             tenant=self.tenant,
@@ -143,6 +149,26 @@ class RunVault:
         )
         self._publish(manifest, f"{prefix}/{MANIFEST}", exclusive=True)
         self.retire()
+
+    def deliver(self, step: int, described: RankFile) -> SealedFile:
+        """Checks and uploads a file that this node's worker wrote; what the manifest will say about it."""
+        granted = self._pending.get(step, {}).pop(described.rank, None)
+        if granted is None:
+            raise TrainerError(Reason.PROTOCOL, f"step {step}: no file of rank {described.rank} was granted")
+        key, held = granted
+        with held as file:
+            entry = self._check_file(step, described.rank, described.length, key, file)
+            self.store.upload(entry.object, file)
+        if not self._pending[step]:
+            del self._pending[step]
+        return entry
+
+    def _from_elsewhere(self, step: int, described: RankFile) -> SealedFile:
+        assert self.elsewhere is not None  # commit() asks only then
+        entry = self.elsewhere(step, described)
+        if (entry.rank, entry.object) != (described.rank, f"{step_prefix(step)}/{file_name(described.rank)}"):
+            raise TrainerError(Reason.PEER, f"node {described.rank} delivered {entry.object} for step {step}")
+        return entry
 
     def latest(self) -> StoredCheckpoint | None:
         """The newest checkpoint, as the ledger has it, or None when the run has none yet.

@@ -19,7 +19,6 @@ from trainer.checkpoint.planners import JsonSavePlanner
 from trainer.checkpoint.ports import CheckpointSink
 from trainer.errors import Reason, TrainerError
 from trainer.formats.canonical import parse_json_object
-from trainer.formats.sealing import seal_stream
 
 _ALIGN = 4096
 
@@ -55,9 +54,7 @@ class EncryptedWriter(StorageWriter):
         tensors = [item for item in plan.items if item.type != WriteItemType.BYTE_IO]
         header, places, length = _layout(tensors)
         grant = self._sink.begin_file(self._step, rank)
-        with grant.file:
-            seal_stream(_pieces(header, tensors, planner), length, grant.key, grant.binding, grant.file.write)
-            grant.file.flush()
+        grant.seal(_pieces(header, tensors, planner), length)
         for item, (begin, size) in zip(tensors, places, strict=True):
             place = {"rank": rank, "begin": begin}
             results.append(WriteResult(index=item.index, size_in_bytes=size, storage_data=place))

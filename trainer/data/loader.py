@@ -28,20 +28,26 @@ class _Current:
 
 
 class Loader:
-    """Batches of `batch_size` samples over all ranks, of which this rank gets its equal part.
+    """Batches of `batch_size` samples over all ranks, of which this rank gets its equal part, in `turns` portions.
 
     The stream of samples runs through the epochs without a break and does not depend on the number of ranks.
+    Portion `turn` of rank `rank` is slice `turn * world + rank` of the batch.
     `state_dict` is the number of samples consumed (torch's `Stateful` protocol, JSON values); loading it into a loader
     of other data or another seed is refused. The next cut is decrypted in a thread while this one is used.
     """
 
-    def __init__(self, table: Table, order: SampleOrder, batch_size: int, rank: int = 0, world: int = 1) -> None:
-        if batch_size % world or not 0 <= rank < world:
-            raise TrainerError(Reason.BAD_JOB, f"batch size {batch_size} cannot be shared by {world} ranks")
+    def __init__(
+        self, table: Table, order: SampleOrder, batch_size: int, rank: int = 0, world: int = 1, turns: int = 1
+    ) -> None:
+        if batch_size % (world * turns) or not 0 <= rank < world:
+            raise TrainerError(
+                Reason.BAD_JOB, f"batch size {batch_size} cannot be shared by {world} ranks in {turns} portions"
+            )
         if order.training_samples == 0:
             raise TrainerError(Reason.BAD_JOB, f"data set {table.view.data_set}: no training samples left")
         self._table, self._order = table, order
-        self._batch, self._rank, self._world = batch_size, rank, world
+        self._batch, self._rank = batch_size, rank
+        self._portion, self._share = batch_size // turns, batch_size // (world * turns)
         self._position = 0
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
         self._ahead: tuple[int, Future[Batch]] | None = None
@@ -51,7 +57,7 @@ class Loader:
         return self
 
     def __next__(self) -> Batch:
-        share = self._batch // self._world
+        share = self._share
         first = self._position + self._rank * share
         parts = []
         while share:
@@ -59,7 +65,7 @@ class Loader:
             taken = _length(part)
             first, share = first + taken, share - taken
             parts.append(part)
-        self._position += self._batch
+        self._position += self._portion
         return _join(parts)
 
     def close(self) -> None:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MANIFEST = "manifest.json"
-WEIGHTS = "model.safetensors.bh"
 _FILE = "model.safetensors"
 
 
@@ -65,6 +64,7 @@ class ModelManifest(Frozen):
     metrics: dict[str, float]
     kms_key: str
     wrapped_key: str
+    object: str
     length: int
     commitment: Digest
     provenance: Provenance
@@ -108,6 +108,8 @@ class ModelExport:
         open_header(header, key, binding, binding.describe())
         if total != sealed_size(length):
             raise TrainerError(Reason.PROTOCOL, f"{binding.describe()}: has {total} bytes, not those of {length}")
+        # A name of its own: until the manifest is replaced, the model that was exported before stays whole.
+        weights = f"weights-{header.commitment.hex()[:32]}.safetensors.bh"
         manifest = ModelManifest(
             format="bulkhead-model/1",
             tenant=self.tenant,
@@ -118,6 +120,7 @@ class ModelExport:
             metrics=metrics,
             kms_key=self.kms_key,
             wrapped_key=base64.b64encode(wrapped).decode(),
+            object=weights,
             length=length,
             commitment=header.commitment.hex(),
             provenance=self.provenance,
@@ -128,7 +131,7 @@ class ModelExport:
         store = self.backends.open_store(model_url(self.url, self.run, self.model))
         self.backends.log.append(run_stream(self.run), "model-publish", details)
         with file:
-            store.upload(WEIGHTS, file)
+            store.upload(weights, file)
         store.put(MANIFEST, document)
         self.backends.log.append(run_stream(self.run), "model-published", details)
         return f"{store.url}/{MANIFEST}", digest(document)
@@ -164,7 +167,7 @@ def load_model(
     backends.log.append(run_stream(run), "key-unwrap", {"key": kms_key, "context": context})
     key = backends.keys.unwrap(kms_key, base64.b64decode(manifest.wrapped_key), context)
     sealed = io.BytesIO()
-    store.download(WEIGHTS, sealed)
+    store.download(manifest.object, sealed)
     with SealedReader(sealed.getvalue(), key, model_binding(tenant, run, model, _FILE), name) as reader:
         if reader.commitment.hex() != manifest.commitment or reader.length != manifest.length:
             raise TrainerError(Reason.FOREIGN, f"{name}: the weights are not the file that the manifest lists")

@@ -16,6 +16,18 @@ from trainer.formats.parquet_keys import ColumnKeys
 from trainer.job import RecipeSpec, TrainingSettings
 
 
+class RankView(Frozen):
+    """What the worker learns of the job's other ranks: where their store is, inside the tunnel."""
+
+    rank: int = Field(ge=0)
+    world: int = Field(ge=2)
+    address: str
+    """The first rank's address in the tunnel."""
+    port: int
+    strategy: Literal["ddp", "fsdp"]
+    timeout_seconds: float
+
+
 class JobMessage(Frozen):
     """Agent to worker, first: what to train. With a bundle, one descriptor."""
 
@@ -27,6 +39,8 @@ class JobMessage(Frozen):
     training: TrainingSettings
     resume: CheckpointBody | None
     export: bool
+    slices: int = 1
+    ranks: RankView | None = None
 
 
 class OpenShard(Frozen):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +39,8 @@ def unavailable() -> str | None:
     return run.stderr.strip().splitlines()[-1] if run.stderr.strip() else f"exit status {run.returncode}"
 
 
-def worker_environment() -> dict[str, str]:
-    """The worker's whole environment: nothing is inherited, least of all credentials."""
+def worker_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The worker's whole environment: nothing is inherited, least of all credentials; `more` is for its peers."""
     return {
         "PATH": os.defpath,
         "PYTHONPATH": str(ROOT),
@@ -48,12 +48,14 @@ def worker_environment() -> dict[str, str]:
         "HOME": "/tmp",  # noqa: S108 - the sandbox's own, in memory
         "USER": "worker",
         "TORCHINDUCTOR_CACHE_DIR": "/tmp/inductor",  # noqa: S108
-    }
+    } | dict(more or {})
 
 
 @contextmanager
-def confine(command: list[str], memory_bytes: int, processes: int, device: str) -> Iterator[Confined]:
-    """The command that runs `command` in the strict sandbox."""
+def confine(
+    command: list[str], memory_bytes: int, processes: int, device: str, network: int | None = None
+) -> Iterator[Confined]:
+    """The command that runs `command` in the strict sandbox; `network` is an open namespace that holds its peers."""
     gpu = [str(path) for path in sorted(Path("/dev").glob("nvidia*")) if path.is_char_device()]
     devices = gpu if device.startswith("cuda") else []
     prefixes = {str(Path(sys.prefix).resolve()), str(Path(sys.base_prefix).resolve()), sys.prefix, sys.base_prefix}
@@ -67,13 +69,15 @@ def confine(command: list[str], memory_bytes: int, processes: int, device: str) 
             address_space=not devices,
             processes=processes,
             uid=_FIRST_UID + os.getpid() % 4000,
+            network=network,
         )
         description = {
             "kind": "strict",
             "namespaces": ["cgroup", "ipc", "mount", "network", "pid", "uts"] + ([] if os.geteuid() == 0 else ["user"]),
             "landlock_abi": landlock.version(),
-            "seccomp_instructions": len(seccomp.program(os.uname().machine)),
+            "seccomp_instructions": len(seccomp.program(os.uname().machine, sockets=network is not None)),
             "memory_bytes": memory_bytes,
             "processes": processes,
+            "network": "none" if network is None else "the job's own peers",
         }
         yield Confined([sys.executable, "-m", "trainer.sandbox", spec.encode(), *command], description)

@@ -43,6 +43,11 @@ def unshare(flags: int) -> None:
     )
 
 
+def setns(descriptor: int, kind: int) -> None:
+    """Manual page setns, section 2."""
+    _check(_libc.setns(ctypes.c_int(descriptor), ctypes.c_int(kind)), "setns")
+
+
 def mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
     """Manual page mount, section 2."""
     result = _libc.mount(

@@ -36,8 +36,11 @@ def version() -> int:
     return max(0, kernel.syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(1)))
 
 
-def restrict(readable: list[str], writable: list[str]) -> int:
-    """Confines this process and all it starts to these paths; returns the ABI version. Needs no_new_privs."""
+def restrict(readable: list[str], writable: list[str], *, tcp: bool = False) -> int:
+    """Confines this process and all it starts to these paths; returns the ABI version. Needs no_new_privs.
+
+    With `tcp` connections are left to the network namespace, which then holds a tunnel to the job's own peers only.
+    """
     abi = version()
     if abi < 1:
         raise TrainerError(
@@ -46,7 +49,7 @@ def restrict(readable: list[str], writable: list[str]) -> int:
     handled = (1 << 13) - 1
     handled |= (1 << 13 if abi >= 2 else 0) | (_TRUNCATE if abi >= 3 else 0) | (1 << 15 if abi >= 5 else 0)
     # Handled and never allowed: TCP bind and connect (ABI 4), abstract UNIX sockets and signals outward (ABI 6).
-    rules = _Ruleset(handled, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0)
+    rules = _Ruleset(handled, 3 if abi >= 4 and not tcp else 0, 3 if abi >= 6 else 0)
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = kernel.syscall(_CREATE, ctypes.byref(rules), ctypes.c_size_t(size), ctypes.c_uint32(0))
     if ruleset < 0:

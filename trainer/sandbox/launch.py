@@ -13,12 +13,7 @@ from trainer.sandbox.root import build_root, visible
 from trainer.sandbox.spec import SandboxSpec
 
 _NAMESPACES = (
-    kernel.CLONE_NEWNS
-    | kernel.CLONE_NEWNET
-    | kernel.CLONE_NEWIPC
-    | kernel.CLONE_NEWUTS
-    | kernel.CLONE_NEWPID
-    | kernel.CLONE_NEWCGROUP
+    kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWPID | kernel.CLONE_NEWCGROUP
 )
 
 
@@ -26,8 +21,14 @@ def launch(spec: SandboxSpec, command: list[str]) -> int:
     """Runs `command` confined; the exit status, as a shell would report it. Raises before anything has run."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     privileged = os.geteuid() == 0
-    if privileged:
+    if spec.network is not None:
+        if not privileged:
+            raise TrainerError(Reason.SANDBOX, "sandbox: only root may put a worker into a network of its own peers")
+        kernel.setns(spec.network, kernel.CLONE_NEWNET)
+        os.close(spec.network)
         kernel.unshare(_NAMESPACES)
+    elif privileged:
+        kernel.unshare(_NAMESPACES | kernel.CLONE_NEWNET)
     else:
         _enter_user_namespace()
     # The process identifiers' namespace begins with the next child, which becomes its first process.
@@ -40,7 +41,7 @@ def launch(spec: SandboxSpec, command: list[str]) -> int:
 
 def _enter_user_namespace() -> None:
     uid, gid = os.geteuid(), os.getegid()
-    kernel.unshare(_NAMESPACES | kernel.CLONE_NEWUSER)
+    kernel.unshare(_NAMESPACES | kernel.CLONE_NEWNET | kernel.CLONE_NEWUSER)
     try:
         Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="ascii")
@@ -65,8 +66,9 @@ def _become(spec: SandboxSpec, command: list[str], *, privileged: bool) -> None:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         writable = ["/tmp", "/dev/shm", *("/dev/null", "/dev/zero", "/dev/full"), *spec.devices]  # noqa: S108 - its own
-        landlock.restrict(visible(list(spec.readable)), writable)
-        seccomp.install()
+        peers = spec.network is not None
+        landlock.restrict(visible(list(spec.readable)), writable, tcp=peers)
+        seccomp.install(sockets=peers)
         os.execv(command[0], command)  # noqa: S606 - an argument list, no shell
     except TrainerError as error:
         os.write(2, f"{error}\n".encode())

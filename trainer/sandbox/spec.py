@@ -20,6 +20,8 @@ class SandboxSpec:
     processes: int
     uid: int
     """The unprivileged user that a privileged launcher becomes."""
+    network: int | None = None
+    """Descriptor of the network namespace to enter; by default a new one without any interface that is up."""
 
     def encode(self) -> str:
         """As one argument of a command line."""

@@ -52,3 +52,13 @@ ALLOWED: Final[dict[str, tuple[int | None, int | None]]] = {
     for name, x86, arm in (entry.split(":") for entry in _TABLE.split())
 }
 """Name to number on x86-64 and AArch64."""
+
+SOCKETS: Final[dict[str, tuple[int | None, int | None]]] = {
+    "socket": (41, 198),
+    "bind": (49, 200),
+    "listen": (50, 201),
+    "accept": (43, 202),
+    "accept4": (288, 242),
+    "connect": (42, 203),
+}
+"""What a worker with peers may call beside: `socket` for the Internet families only (trainer/sandbox/seccomp.py)."""

@@ -6,13 +6,15 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 import boto3
-from boto3.exceptions import S3UploadFailedError
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
+from s3transfer.exceptions import CancelledError, RetriesExceededError
 
 from trainer.errors import Reason, TrainerError
 from trainer.store.objects import check_name, reopened
 
-_FAILURES = (ClientError, BotoCoreError, S3UploadFailedError)
+_FAILURES = (ClientError, BotoCoreError, Boto3Error, RetriesExceededError, CancelledError)
+"""A download that breaks off raises s3transfer's own errors, which are neither boto3's nor botocore's."""
 
 
 class S3Store:

@@ -16,6 +16,8 @@ from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_di
 from trainer.data.loader import Batch, Loader
 from trainer.job import TrainingSettings
 from trainer.recipes.base import Recipe, Tensors
+from trainer.worker.ranks import Ranks, whole
+from trainer.worker.transfer import Transfer
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Trainer:
     model: nn.Module
     loader: Loader
     settings: TrainingSettings
+    ranks: Ranks = field(default_factory=Ranks)
     step: int = 0
     best: float = math.inf
     stale: int = 0
@@ -33,10 +36,12 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.model.to(self.settings.device)
+        self.parallel = self.ranks.wrap(self.model)
         decay = [weight for weight in self.model.parameters() if weight.ndim >= 2]
         rest = [weight for weight in self.model.parameters() if weight.ndim < 2]
         groups = [{"params": decay, "weight_decay": self.settings.weight_decay}, {"params": rest, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=self.settings.learning_rate)
+        self._transfer = Transfer(self.settings.device, pin=self.settings.pin_memory)
 
     def train(
         self,
@@ -46,28 +51,34 @@ class Trainer:
     ) -> dict[str, float]:
         """Trains to the last step (or until it no longer improves) and returns the last evaluation's metrics."""
         settings = self.settings
-        model = cast("nn.Module", torch.compile(self.model)) if settings.compile else self.model
+        model = cast("nn.Module", torch.compile(self.parallel)) if settings.compile else self.parallel
+        ranks, scale = self.ranks, settings.accumulation * self.ranks.slices
         started, since = time.monotonic(), self.step
         while self.step < settings.steps and not self._out_of_patience():
             model.train()
             self._set_rate()
-            loss = 0.0
-            for part in _split(self.recipe.tensors(next(self.loader)), settings.accumulation):
-                with self._precision():
-                    mean, _ = self.recipe.loss(model, self._move(part))
-                (mean / settings.accumulation).backward()  # type: ignore[no-untyped-call]
-                loss += float(mean.detach()) / settings.accumulation
-            norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip))
+            losses = [0.0] * ranks.turns
+            for turn in range(ranks.turns):
+                ranks.begin(self.model, settings.seed, self.step, turn)
+                parts = list(_split(self.recipe.tensors(next(self.loader)), settings.accumulation))
+                for number, part in enumerate(parts, 1):
+                    with ranks.held(self.parallel, more=number < len(parts)):
+                        with self._precision():
+                            mean, _ = self.recipe.loss(model, self._transfer(part))
+                        (mean / scale).backward()  # type: ignore[no-untyped-call]
+                    losses[turn] += float(mean.detach()) / settings.accumulation
+                ranks.add(self.model, last=turn + 1 == ranks.turns)
+            norm = float(whole(nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)))
             self.optimiser.step()
             self.optimiser.zero_grad(set_to_none=True)
             self.step += 1
             if self.step % settings.log_every == 0 or self.step in {since + 1, settings.steps}:
                 pace = (self.step - since) * settings.batch_size / (time.monotonic() - started)
-                report(self.step, {"loss": loss, "gradient_norm": norm, "samples_per_second": pace})
+                report(self.step, {"loss": ranks.mean(losses), "gradient_norm": norm, "samples_per_second": pace})
             if self.step % settings.eval_every == 0 or self.step == settings.steps:
                 self.metrics = self.evaluate(model, evaluation())
                 report(self.step, {f"eval_{name}": value for name, value in self.metrics.items()})
-            if self.step % settings.checkpoint_every == 0 or self.step == settings.steps:
+            if self.step % settings.checkpoint_every == 0 or self.step == settings.steps or self._out_of_patience():
                 save()
         return self.metrics
 
@@ -78,7 +89,7 @@ class Trainer:
         sums: dict[str, float] = {}
         samples = 0
         for batch in batches:
-            tensors = self._move(self.recipe.tensors(batch))
+            tensors = self._transfer(self.recipe.tensors(batch))
             with self._precision():
                 loss, more = self.recipe.loss(model, tensors)
             count = len(tensors[0])
@@ -136,9 +147,6 @@ class Trainer:
         if self.settings.precision == "float32":
             return nullcontext()
         return torch.autocast(self.settings.device.partition(":")[0], dtype=torch.bfloat16)
-
-    def _move(self, tensors: Tensors) -> Tensors:
-        return tuple(tensor.to(self.settings.device) for tensor in tensors)
 
     def _out_of_patience(self) -> bool:
         return self.settings.patience is not None and self.stale >= self.settings.patience

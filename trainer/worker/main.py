@@ -16,13 +16,13 @@ from trainer.data.loader import Loader, evaluation_batches
 from trainer.data.order import SampleOrder
 from trainer.data.table import DataView, Table
 from trainer.errors import Reason, TrainerError
-from trainer.formats.sealing import seal_stream
 from trainer.protocol.channel import Channel
 from trainer.protocol.messages import Done, Failed, JobMessage, Progress
 from trainer.recipes.base import parse_settings
 from trainer.recipes.choose import choose_recipe
 from trainer.worker.client import AgentClient, ResumedCheckpoint
 from trainer.worker.loop import Trainer
+from trainer.worker.ranks import Ranks, joined, whole
 from trainer.worker.saver import Saver
 
 
@@ -43,6 +43,12 @@ def work(sock: socket.socket) -> int:
 
 
 def train(client: AgentClient, job: JobMessage, bundle: bytes | None) -> Done:
+    """Joins the job's other ranks, if it has any, and trains with them."""
+    with joined(job.ranks, job.slices, job.training.device) as ranks:
+        return train_as(ranks, client, job, bundle)
+
+
+def train_as(ranks: Ranks, client: AgentClient, job: JobMessage, bundle: bytes | None) -> Done:
     """Builds everything that the job names, trains, exports."""
     settings = job.training
     torch.set_num_threads(settings.threads)
@@ -53,8 +59,8 @@ def train(client: AgentClient, job: JobMessage, bundle: bytes | None) -> Done:
     kind = choose_recipe(job.recipe, bundle)
     recipe = kind(parse_settings(kind, job.recipe.settings), table)
     order = SampleOrder(table.view.cuts, settings.seed, recipe.window, settings.eval_fraction)
-    loader = Loader(table, order, settings.batch_size)
-    trainer = Trainer(recipe, recipe.build(), loader, settings)
+    loader = Loader(table, order, settings.batch_size, ranks.rank, ranks.world, ranks.turns)
+    trainer = Trainer(recipe, recipe.build(), loader, settings, ranks)
     if job.resume is not None:
         state = trainer.state()
         state["at"]["metrics"] = {name.rpartition(".")[2]: 0.0 for name in job.resume.values if ".metrics." in name}
@@ -68,8 +74,10 @@ def train(client: AgentClient, job: JobMessage, bundle: bytes | None) -> Done:
     )
     saver.close()
     loader.close()
+    state = trainer.model.state_dict()
+    weights = {name: whole(value) for name, value in state.items() if isinstance(value, torch.Tensor)}
     if job.export:
-        export(client, trainer, finite(metrics))
+        export(client, weights, trainer.step, finite(metrics))
     return Done(step=trainer.step, metrics=finite(metrics))
 
 
@@ -82,9 +90,8 @@ def open_table(client: AgentClient, index: int, view: DataView) -> Table:
     return ParquetTable(view, partial(client.open_table_file, index))
 
 
-def export(client: AgentClient, trainer: Trainer, metrics: dict[str, float]) -> None:
+def export(client: AgentClient, weights: dict[str, torch.Tensor], step: int, metrics: dict[str, float]) -> None:
     """Writes the model's weights as one sealed safetensors file and has the agent publish it."""
-    weights = {name: tensor for name, tensor in trainer.model.state_dict().items() if isinstance(tensor, torch.Tensor)}
     header: dict[str, object] = {}
     at = 0
     for name, tensor in weights.items():
@@ -99,10 +106,8 @@ def export(client: AgentClient, trainer: Trainer, metrics: dict[str, float]) -> 
     text += b" " * (-len(text) % 8)
     head = len(text).to_bytes(8, "little") + text
     grant = client.begin_export()
-    with grant.file:
-        pieces: tuple[bytes | memoryview, ...] = (head, *map(tensor_bytes, weights.values()))
-        seal_stream(pieces, len(head) + at, grant.key, grant.binding, grant.file.write)
-    client.commit_export(trainer.step, len(head) + at, metrics)
+    grant.seal((head, *map(tensor_bytes, weights.values())), len(head) + at)
+    client.commit_export(step, len(head) + at, metrics)
 
 
 def finite(values: dict[str, float]) -> dict[str, float]:

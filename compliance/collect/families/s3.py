@@ -8,7 +8,6 @@ from compliance.collect.request import Answer, Family, Place, Request, Where, ab
 
 _NO_PUBLIC_BLOCK = absent("NoSuchPublicAccessBlockConfiguration")
 _SETTINGS: tuple[tuple[str, tuple[str, ...], frozenset[str]], ...] = (
-    ("GetBucketLocation", (), absent()),
     ("GetBucketPolicy", ("Policy",), absent("NoSuchBucketPolicy")),
     ("GetBucketAcl", ("Owner", "Grants"), absent()),
     ("GetBucketOwnershipControls", ("OwnershipControls",), absent("OwnershipControlsNotFoundError")),

@@ -200,6 +200,12 @@ def _path(node: Node) -> str | None:
     return None
 
 
+def paths_of(tree: Node) -> list[str]:
+    """The longest chains of fields that an expression reads (`assertion.submods.gce.zone`)."""
+    found = list(dict.fromkeys(path for node in _walk(tree) if (path := _path(node)) and "." in path))
+    return [path for path in found if not any(other.startswith(f"{path}.") for other in found)]
+
+
 def _walk(node: Node) -> list[Node]:
     return list(_nodes(node))
 

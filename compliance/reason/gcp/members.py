@@ -125,12 +125,14 @@ _AGENT: Final = re.compile(
 def project_of_email(email: str) -> str:
     """Id or number of the project that a service account's address names; empty if it names none.
 
-    A service agent (`service-<number>@…`) belongs to the project it works for.
+    A service agent (`service-<number>@…`) belongs to the project it works for; one of a whole folder or organisation is
+    answered with that.
     """
     email = email.lower()
     agent = _AGENT.fullmatch(email)
     if agent is not None:
-        return "" if agent["kind"] else agent["number"]
+        levels = {"org": "organizations", "folder": "folders"}
+        return f"{levels[agent['kind']]}/{agent['number']}" if agent["kind"] else str(agent["number"])
     found = _DEFAULT.fullmatch(email)
     if found is not None:
         return found["project"] or found["app"] or found["apis"]

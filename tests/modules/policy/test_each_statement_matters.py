@@ -12,13 +12,21 @@ from typing import Any
 
 import pytest
 
+from attestation.policy import ReferenceSet
+from attestation.release.policy import AcceptedImage
 from compliance.reason.iam import authorise, parse_question
 from modules.policy import boundary, buckets, endpoints, keys, organisation, roles
 from modules.policy.scope import Document, TenantScope
 from tenancy.names import DEPLOYER_ROLE, Names
 
 ACME, GLOBEX, AUDIT, MANAGEMENT = "111111111111", "222222222222", "333333333333", "444444444444"
-SCOPE = TenantScope(Names("bh", "acme"), ACME, "us-east-1", AUDIT, MANAGEMENT)
+IMAGE = AcceptedImage(
+    reference=ReferenceSet(
+        name="node", version=1, pcrs={"sha384": {4: ("44" * 48,), 7: ("77" * 48,), 12: ("00" * 48,)}}
+    )
+)
+SCOPE = TenantScope(Names("bh", "acme"), ACME, "us-east-1", AUDIT, MANAGEMENT, (IMAGE,))
+MEASURED = {f"kms:RecipientAttestation:NitroTPMPCR{n}": v[0] for n, v in IMAGE.reference.pcrs["sha384"].items()}
 FULL: Document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 OPEN: Document = {
     "Version": "2012-10-17",
@@ -248,13 +256,38 @@ CASES: list[Case] = [
         "DenyUseByOthers",
         keys.key_policy(SCOPE, "data"),
         with_open_policy,
-        question("kms:Decrypt", KEY, ADMIN, context=INSIDE),
+        question("kms:Decrypt", KEY, ADMIN, context=INSIDE | MEASURED),
     ),
     (
         "DenyUseFromElsewhere",
         keys.key_policy(SCOPE, "data"),
         with_open_policy,
-        question("kms:Decrypt", KEY, role("bh-acme-trainer"), context={"kms:EncryptionContext:tenant": "acme"}),
+        question(
+            "kms:Decrypt", KEY, role("bh-acme-trainer"), context=MEASURED | {"kms:EncryptionContext:tenant": "acme"}
+        ),
+    ),
+    (
+        "DenyUseThatCannotBeAttested",
+        keys.key_policy(SCOPE, "data"),
+        with_open_policy,
+        question("kms:GenerateDataKeyWithoutPlaintext", KEY, role("bh-acme-data-owner"), context=INSIDE),
+    ),
+    (
+        "DenyRewrappingByOthers",
+        keys.key_policy(SCOPE, "data"),
+        with_open_policy,
+        question("kms:ReEncryptFrom", KEY, ADMIN, context=INSIDE | {"kms:ReEncryptOnSameKey": "true"}),
+    ),
+    (
+        "DenyRewrappingUnderOtherKeys",
+        keys.key_policy(SCOPE, "data"),
+        with_open_policy,
+        question(
+            "kms:ReEncryptFrom",
+            KEY,
+            role("bh-acme-data-owner"),
+            context=INSIDE | {"kms:ReEncryptOnSameKey": "false"},
+        ),
     ),
     (
         "DenyGrants",
@@ -390,6 +423,7 @@ def test_the_tenants_own_work_passes_every_lock() -> None:
     labelled = INSIDE | {"kms:EncryptionContext:tenant": "acme"}
     on_key = {"resourcePolicy": data_key, "endpointPolicy": endpoints.endpoint_policy(SCOPE, "kms")}
     on_bucket = {"resourcePolicy": bucket, "endpointPolicy": endpoints.endpoint_policy(SCOPE, "s3")}
+    same_key = {"kms:ReEncryptOnSameKey": "true"}
     through_s3 = {
         "aws:ViaAWSService": "true",
         "kms:ViaService": "s3.us-east-1.amazonaws.com",
@@ -397,12 +431,16 @@ def test_the_tenants_own_work_passes_every_lock() -> None:
         "kms:EncryptionContext:aws:s3:arn": DATA,
     }
     for asked in (
-        work("trainer", "kms:Decrypt", KEY, labelled, **on_key),
+        work("trainer", "kms:Decrypt", KEY, labelled | MEASURED, **on_key),
         work("data-owner", "kms:GenerateDataKey", KEY, labelled, **on_key),
+        work("data-owner", "kms:Encrypt", KEY, labelled, **on_key),
+        work("data-owner", "kms:ReEncryptFrom", KEY, labelled | same_key, **on_key),
+        work("data-owner", "kms:ReEncryptTo", KEY, labelled | same_key, **on_key),
         work("trainer", "s3:GetObject", f"{DATA}/shard", INSIDE, **on_bucket),
         work("data-owner", "s3:PutObject", f"{DATA}/shard", INSIDE, **on_bucket),
         work("trainer", "s3:ListBucket", DATA, INSIDE, **on_bucket),
-        work("trainer", "kms:Decrypt", KEY, through_s3, resourcePolicy=data_key),
+        work("trainer", "kms:Decrypt", KEY, through_s3, resourcePolicy=keys.key_policy(SCOPE, "disk")),
+        work("data-owner", "kms:GenerateDataKey", KEY, through_s3, resourcePolicy=keys.key_policy(SCOPE, "disk")),
         work("auditor", "kms:GetKeyPolicy", KEY, {}, resourcePolicy=data_key),
         work("auditor", "s3:GetBucketPolicy", DATA, {}, resourcePolicy=bucket),
     ):
@@ -413,14 +451,26 @@ def test_a_role_does_nothing_that_is_not_its_work() -> None:
     data_key, bucket = keys.key_policy(SCOPE, "data"), buckets.bucket_policy(SCOPE, "data", KEY)
     labelled = INSIDE | {"kms:EncryptionContext:tenant": "acme"}
     foreign_label = {"kms:EncryptionContext:tenant": "globex"}
+    through_s3 = {
+        "aws:ViaAWSService": "true",
+        "kms:ViaService": "s3.us-east-1.amazonaws.com",
+        "kms:CallerAccount": ACME,
+        "kms:EncryptionContext:aws:s3:arn": "arn:aws:s3:::bh-acme-checkpoint",
+    }
     for asked in (
-        work("trainer", "kms:GenerateDataKey", KEY, labelled, resourcePolicy=data_key),
-        work("trainer", "kms:Decrypt", KEY, INSIDE, resourcePolicy=data_key),
+        work("trainer", "kms:GenerateDataKey", KEY, labelled | MEASURED, resourcePolicy=data_key),
+        work("trainer", "kms:Decrypt", KEY, INSIDE | MEASURED, resourcePolicy=data_key),
+        work("trainer", "kms:Decrypt", KEY, labelled, resourcePolicy=data_key),
+        work("trainer", "kms:Decrypt", KEY, through_s3, resourcePolicy=data_key),
+        work("data-owner", "kms:Decrypt", KEY, labelled | MEASURED, resourcePolicy=data_key),
+        work("data-owner", "kms:Decrypt", KEY, through_s3, resourcePolicy=keys.key_policy(SCOPE, "disk")),
+        work("trainer", "kms:Decrypt", KEY, labelled, resourcePolicy=keys.key_policy(SCOPE, "disk")),
+        work("data-owner", "kms:GenerateDataKey", KEY, labelled, resourcePolicy=keys.key_policy(SCOPE, "export")),
         work(
             "trainer",
             "kms:Decrypt",
             KEY,
-            INSIDE | foreign_label,
+            INSIDE | MEASURED | foreign_label,
             resourcePolicy=data_key,
         ),
         work("trainer", "s3:PutObject", f"{DATA}/shard", INSIDE, resourcePolicy=bucket),

@@ -1,0 +1,27 @@
+"""Reading a plain reference set, which no one has signed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from attestation.errors import AttestationError
+from attestation.policy import ReferenceSet
+
+
+def load_set(text: str | bytes, source: str) -> ReferenceSet:
+    """A reference set from YAML or JSON.
+
+    Raises:
+        AttestationError: every problem with its place, at once.
+    """
+    try:
+        document: Any = yaml.safe_load(text)
+        return ReferenceSet.model_validate(document)
+    except yaml.YAMLError as error:
+        raise AttestationError(f"{source}: not YAML: {error}") from error
+    except ValidationError as error:
+        problems = (f"{'.'.join(str(p) for p in e['loc']) or 'set'}: {e['msg']}" for e in error.errors())
+        raise AttestationError(f"{source}: {'; '.join(problems)}") from error

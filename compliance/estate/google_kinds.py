@@ -1,0 +1,79 @@
+"""Which types of asset the proof is about, and on which path reaching one counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from compliance.estate.model import Path
+
+KINDS: Final[dict[str, tuple[str, Path]]] = {
+    "storage.googleapis.com/Bucket": ("bucket", "data"),
+    "secretmanager.googleapis.com/Secret": ("secret", "data"),
+    "pubsub.googleapis.com/Topic": ("topic", "data"),
+    "pubsub.googleapis.com/Subscription": ("subscription", "data"),
+    "bigquery.googleapis.com/Dataset": ("dataset", "data"),
+    "cloudkms.googleapis.com/KeyRing": ("key-ring", "key"),
+    "cloudkms.googleapis.com/CryptoKey": ("key", "key"),
+    "compute.googleapis.com/Disk": ("disk", "snapshot"),
+    "compute.googleapis.com/RegionDisk": ("disk", "snapshot"),
+    "compute.googleapis.com/Snapshot": ("snapshot", "snapshot"),
+    "compute.googleapis.com/Image": ("image", "image"),
+    "compute.googleapis.com/MachineImage": ("machine-image", "image"),
+    "artifactregistry.googleapis.com/Repository": ("repository", "image"),
+    "logging.googleapis.com/LogBucket": ("log-bucket", "log"),
+    "iam.googleapis.com/ServiceAccount": ("account", "role"),
+    "compute.googleapis.com/Instance": ("instance", "role"),
+    "cloudresourcemanager.googleapis.com/Project": ("project", "role"),
+    "cloudresourcemanager.googleapis.com/Folder": ("folder", "role"),
+    "cloudresourcemanager.googleapis.com/Organization": ("organization", "role"),
+    "iam.googleapis.com/WorkloadIdentityPool": ("pool", "role"),
+    "compute.googleapis.com/Subnetwork": ("subnet", "network"),
+    "compute.googleapis.com/Network": ("network", "network"),
+}
+NETWORKS: Final = frozenset(
+    f"compute.googleapis.com/{kind}"
+    for kind in (
+        "Network", "Subnetwork", "Firewall", "FirewallPolicy", "NetworkFirewallPolicy", "RegionNetworkFirewallPolicy",
+        "Route", "Router", "Instance", "ForwardingRule", "GlobalForwardingRule", "ServiceAttachment", "VpnTunnel",
+        "VpnGateway", "TargetVpnGateway", "InterconnectAttachment", "Project", "Address", "GlobalAddress",
+    )
+)  # fmt: skip
+
+
+def normal_name(name: str, kind: str) -> str:
+    """The name that requests use: buckets are called `projects/_/buckets/…` by conditions and methods."""
+    bare = name.removeprefix("//storage.googleapis.com/")
+    if kind == "storage.googleapis.com/Bucket" and not bare.startswith("projects/"):
+        return f"//storage.googleapis.com/projects/_/buckets/{bare}"
+    return name
+
+
+def above(name: str, kind: str) -> tuple[str, ...]:
+    """Resources below the project whose allow policy a resource inherits."""
+    return (name.partition("/cryptoKeys/")[0],) if kind == "cloudkms.googleapis.com/CryptoKey" else ()
+
+
+def node_of(name: str) -> str:
+    """`projects/…`, `folders/…` or `organizations/…` of the asset of a node; empty for any other asset."""
+    host = "//cloudresourcemanager.googleapis.com/"
+    return name.removeprefix(host) if name.startswith(host) else ""
+
+
+def access_lists(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The access control settings of a bucket, in the form that the evaluator reads."""
+    settings = data.get("iamConfiguration") or {}
+    uniform = settings.get("uniformBucketLevelAccess") or settings.get("bucketPolicyOnly") or {}
+    return {
+        "uniformBucketLevelAccess": bool(uniform.get("enabled")),
+        "publicAccessPrevention": settings.get("publicAccessPrevention", "inherited"),
+        "bucket": entries(data.get("acl")),
+        "object": entries(data.get("defaultObjectAcl")),
+    }
+
+
+def entries(items: Any) -> list[dict[str, Any]]:
+    """Entries of an access control list as `entity` and `role`."""
+    return [
+        {"entity": item.get("entity"), "role": item.get("role")} for item in items or () if isinstance(item, Mapping)
+    ]
