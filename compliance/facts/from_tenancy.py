@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from compliance.facts.google_scope import google_scope_of
-from compliance.facts.scope import PLATFORM, DataSetScope, Scope, TenantScope, WaiverScope
+from compliance.facts.scope import PLATFORM, DataSetScope, Scope, TenantScope
+from compliance.facts.waivers import WaiverScope
 from tenancy import names
 from tenancy.fleet import Fleet
 from tenancy.names import Names
@@ -37,7 +38,7 @@ def scope_of(
     # Without a tenant on AWS nobody has to know the accounts of an organisation there.
     nobody = not tenants and not local
     chosen = None if only is None else [tenant.id for tenant in fleet.select(i for i in only if i != PLATFORM)]
-    judged = [tenant.id for tenant in tenants if chosen is None or tenant.id in chosen]
+    judged = [tenant.id for tenant in fleet.tenants if chosen is None or tenant.id in chosen]
     if only is None or PLATFORM in only:
         judged.append(PLATFORM)
     return Scope(

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from compliance.estate.google_model import GoogleResource
+from compliance.estate.google_model import GoogleResource, Provider
 from compliance.estate.model import PLATFORM, Estate, Path
+from compliance.prove.google_locks import prove_google_locks
 from compliance.prove.google_network import prove_google_network
 from compliance.prove.result import Finding, Obligation, Proofs, Verdict
 from compliance.reason.gcp.symbolic import Possibility
 from compliance.reason.google_reach.closure import fitting, reach_of
-from compliance.reason.google_reach.federation import Holder, acceptance
+from compliance.reason.google_reach.federation import Holder, acceptance, open_providers
 from compliance.reason.google_reach.goals import BECOME, goals_of
 from compliance.reason.google_reach.world import OUTSIDE, Attacker, World, step
 
@@ -44,12 +45,15 @@ def prove_google(proofs: Proofs, estate: Estate) -> None:
     world = World(estate.google)
     open_goals = list(_against_strangers(proofs, world))
     leaky = frozenset(r.name for r, p, _ in open_goals if r.kind == "account" and (p in BECOME or p.endswith(".actAs")))
+    providers = open_providers(world)
+    _note_closed_providers(proofs, world, providers)
     for tenant in proofs.tenants:
-        holder = holder_of(world, tenant, estate)
-        _note_doubtful_providers(proofs, world, tenant, holder)
-        attackers = reach_of(world, tenant, leaky, holder)
+        holder = holder_of(world, tenant, estate) if providers else Holder()
+        _note_doubtful_providers(proofs, providers, tenant, holder)
+        attackers = reach_of(world, tenant, leaky, holder, providers)
         _against_tenant(proofs, world, tenant, attackers, open_goals, entered)
     _against_outsiders(proofs, world, open_goals)
+    prove_google_locks(proofs, world)
 
 
 def holder_of(world: World, tenant: str, estate: Estate) -> Holder:
@@ -170,8 +174,18 @@ def _against_outsiders(proofs: Proofs, world: World, open_goals: list[Goal]) -> 
             proofs.against.setdefault((resource.owner, resource.path), []).append(finding)
 
 
-def _note_doubtful_providers(proofs: Proofs, world: World, tenant: str, holder: Holder) -> None:
+def _note_closed_providers(proofs: Proofs, world: World, providers: list[Provider]) -> None:
     for provider in world.estate.providers:
+        if provider not in providers and provider.owner in proofs.tenants:
+            reasons = ("its condition refuses every token of a project or account that is not the owner's",)
+            subject = f"tokens of {provider.issuer}"
+            proofs.obligations.append(
+                Obligation(OTHERS, provider.owner, "role", subject, provider.name, "proved", reasons)
+            )
+
+
+def _note_doubtful_providers(proofs: Proofs, providers: list[Provider], tenant: str, holder: Holder) -> None:
+    for provider in providers:
         if provider.owner in (tenant, PLATFORM) or provider.owner not in proofs.tenants:
             continue
         verdict, _ = acceptance(provider, holder)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from compliance.reason.gcp.cel.evaluate import holds, is_text_condition
@@ -245,6 +246,7 @@ CONSTRAINTS: Final[dict[str, tuple[tuple[str, ...], _Check]]] = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def _concerns(patterns: tuple[str, ...], permission: str) -> bool:
     return any(p in ("*", permission) or (p.startswith("*") and permission.endswith(p[1:])) for p in patterns)
 

@@ -10,7 +10,7 @@ Sources: Confidential Space, "Attestation token claims"; IAM, "Workload Identity
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -48,17 +48,39 @@ class Holder:
             elsewhere, which are none of these.
     """
 
-    projects: tuple[tuple[str, str], ...]
-    accounts: tuple[str, ...]
+    projects: tuple[tuple[str, str], ...] = ()
+    accounts: tuple[str, ...] = ()
     aws: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 
 
+def open_providers(world: World) -> list[Provider]:
+    """Providers that do not certainly refuse every token that anyone but their owner can hold."""
+    return [provider for provider in world.estate.providers if not _closed(world, provider)]
+
+
+def _closed(world: World, provider: Provider) -> bool:
+    if provider.aws_account:
+        return False
+    own = tuple(sorted(world.estate.whose.names_of(provider.owner)))
+    mails = tuple(account.email for account in world.accounts_of(provider.owner))
+    other, account = Open(excluding=own), Open(excluding=mails)
+    claims: dict[str, Any] = {}
+    if provider.issuer == ATTESTATION:
+        claims = {
+            "submods": {"gce": {"project_id": other, "project_number": other}},
+            "google_service_accounts": [account],
+        }
+    elif provider.issuer == ACCOUNTS:
+        claims = {"email": account}
+    return _accepts(provider, claims)[0] == "impossible"
+
+
 def federated(
-    world: World, tenant: str, holder: Holder
+    world: World, tenant: str, holder: Holder, providers: Iterable[Provider]
 ) -> Iterator[tuple[Provider, Principal, tuple[dict[str, Any], ...]]]:
     """Providers of others that accept a token of the tenant, with each identity that policies name, and the step."""
-    for provider in world.estate.providers:
+    for provider in providers:
         if provider.owner == tenant:
             continue
         for attribute, value in _wanted(world, provider):
