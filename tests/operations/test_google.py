@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from operations import deploy as deployment
 from operations import cmd_tenants, google
+from operations import deploy as deployment
 from operations.errors import CommandError, Exit
 from operations.fleets import open_fleet
 from operations.terraform import TerraformError
