@@ -11,7 +11,7 @@ import yaml
 
 from compliance.errors import ComplianceError
 from compliance.results import Result, Verdict, worst
-from compliance.rules.catalogue import RULES, rule_of
+from compliance.rules.catalogue import EVERY_RULE, rule_of
 from compliance.rules.model import Rule
 
 FOLDER = Path(__file__).parent
@@ -88,7 +88,7 @@ def control_results(catalogue: str, results: tuple[Result, ...]) -> tuple[Contro
     """What results say about every control of a catalogue that some rule supports."""
     found = []
     for control, title in catalogues()[catalogue].controls.items():
-        supporting = tuple(rule.id for rule in RULES if control in controls_of(rule).get(catalogue, ()))
+        supporting = tuple(rule.id for rule in EVERY_RULE if control in controls_of(rule).get(catalogue, ()))
         chosen = [one for one in results if one.rule in supporting and one.status is not Verdict.NOT_APPLICABLE]
         aims = tuple(
             dict.fromkeys(
