@@ -29,12 +29,18 @@ def register(app: typer.Typer) -> None:
 def train(
     job: Annotated[Path, typer.Argument(help="The job: a YAML or JSON document (see docs/first-run.md).")],
     folder: FleetFolder = Path("tenants"),
+    nodes: Annotated[
+        int | None, typer.Option("--nodes", min=1, max=64, help="How many nodes, instead of what the job says.")
+    ] = None,
+    restarts: Annotated[
+        int, typer.Option("--restarts", min=0, max=100, help="How often to start the nodes again when one is lost.")
+    ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the job, start nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Obtains the data keys, trains in a sandbox, saves encrypted checkpoints and exports the model."""
     fleet = open_fleet(folder)
-    document = training.read_job(job)
+    document = training.read_job(job, nodes)
     (tenant,) = selected(fleet, document["tenant"])
     if dry_run:
         typer.echo(json.dumps(document, indent=2))
@@ -42,7 +48,12 @@ def train(
     steps = int(document["training"]["steps"])
     with Steps(1).step(f"Train {tenant.id}'s {document['run']}") as step:
         result = training.train(
-            running(workspace()), fleet, tenant, document, lambda name, values: show(step, name, values, steps)
+            running(workspace()),
+            fleet,
+            tenant,
+            document,
+            lambda name, values: show(step, name, values, steps),
+            restarts=restarts,
         )
         step.done(metrics(result))
     if as_json:

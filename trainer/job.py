@@ -183,6 +183,8 @@ class JobSpec(Frozen):
                 f"nodes: {self.world} nodes cannot share {slices} slices; set training.slices to a multiple of "
                 f"{self.world}, or leave it out"
             )
+        if self.nodes is not None and settings.background_checkpoints:
+            raise ValueError("training: with several nodes checkpoints are saved at once, not background_checkpoints")
         if self.nodes is not None and self.sandbox != "strict":
             raise ValueError("nodes: several nodes need sandbox 'strict': the tunnel ends in the worker's own network")
         return self

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from trainer.agent.serve import Event
 from trainer.agent.telemetry import Telemetry, collector
 from trainer.errors import Reason, TrainerError
 from trainer.job import JobSpec
-from trainer.nodes.place import NodePlace
+from trainer.nodes.place import place_from
 
 
 def main(arguments: list[str]) -> int:
@@ -31,8 +32,10 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m trainer.agent", description="Runs one training job.")
     parser.add_argument("--job", type=Path, required=True, help="the job document (JSON, see trainer/job.py)")
     parser.add_argument("--metrics", type=Path, help="keep Prometheus metrics in this file (textfile collector)")
-    parser.add_argument("--node", type=int, help="which node of the job this is, from 0; for jobs with several nodes")
-    parser.add_argument("--address", help="where the job's other nodes reach this one; node 0 needs it")
+    # From the environment too: where the command line is measured, nothing in it may vary from node to node.
+    node, address = os.environ.get("BULKHEAD_NODE"), os.environ.get("BULKHEAD_NODE_ADDRESS")
+    parser.add_argument("--node", type=int, default=node, help="which node of the job this is, from 0 (BULKHEAD_NODE)")
+    parser.add_argument("--address", default=address, help="where other nodes reach it (BULKHEAD_NODE_ADDRESS)")
     chosen = parser.parse_args(arguments)
     path: Path = chosen.job
     try:
@@ -42,7 +45,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         with observed(job, chosen.metrics) as event:
-            place = None if chosen.node is None else NodePlace(chosen.node, chosen.address)
+            place = None if chosen.node is None else place_from(job, chosen.node, chosen.address, os.environ)
             result = run(job, event=event, place=place)
     except TrainerError as error:
         _emit("failed", {"reason": error.reason.value, "message": str(error)})

@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from trainer.checkpoint.manifest import DTYPE_NAMES
+from trainer.checkpoint.dtypes import DTYPE_NAMES
 from trainer.checkpoint.state import load_state
 from trainer.checkpoint.writer import tensor_bytes
 from trainer.data.loader import Loader, evaluation_batches
