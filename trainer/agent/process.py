@@ -19,7 +19,7 @@ from trainer.errors import Reason, TrainerError
 from trainer.job import JobSpec
 from trainer.sandbox.command import Confined, confine, worker_environment
 
-_GRACE = 10.0
+_GRACE = 60.0
 _NO_SANDBOX = 125
 _LINES, _LINE = 20, 400
 
