@@ -18,7 +18,7 @@ from operations import gcp_local, gcp_training, node_training
 from operations.errors import CommandError, Exit
 from operations.local import LocalCloud, session_from
 from operations.nodes import process, refusals
-from operations.nodes.measurement import CHECKOUT
+from operations.nodes.measurement import CHECKOUT, NAME
 from operations.workspace import workspace
 from tenancy.fleet import Fleet
 from tenancy.tenant import DataSet, Tenant
@@ -192,6 +192,8 @@ def train(
         message = last.get("message") or said[-2000:] or f"the agent ended with status {code} and said nothing"
         why = refusals.reasons_since(cloud.ledger, tenant.id, decided)
         words = "".join(f"\n  {reason}" for reason in why if reason not in message)
+        if any(NAME in reason for reason in why):
+            words += "\n  If the trainer was changed on purpose, accept it: `bulkhead deploy`"
         raise CommandError(
             f"{tenant.id}: training stopped: {message}{words}", Exit.BAD_INPUT if code == 2 else Exit.FINDINGS
         )

@@ -14,6 +14,11 @@ from compliance.rules import (
     reconciliation,
     storage,
 )
+from compliance.rules.google import compute as google_compute
+from compliance.rules.google import governance as google_governance
+from compliance.rules.google import keys as google_keys
+from compliance.rules.google import perimeter as google_perimeter
+from compliance.rules.google import storage as google_storage
 from compliance.rules.model import Rule
 
 ROOMS: dict[str, str] = {
@@ -47,9 +52,26 @@ _ALL = (
 RULES: tuple[Rule, ...] = tuple(sorted(_ALL, key=lambda rule: (list(ROOMS).index(rule.room), rule.id)))
 
 
+GOOGLE_RULES: tuple[Rule, ...] = tuple(
+    sorted(
+        (
+            *google_perimeter.RULES,
+            *google_storage.RULES,
+            *google_keys.RULES,
+            *google_compute.RULES,
+            *google_governance.RULES,
+        ),
+        key=lambda rule: (list(ROOMS).index(rule.room), rule.id),
+    )
+)
+"""The rules about tenants on Google Cloud, and about the platform's part there."""
+
+EVERY_RULE: tuple[Rule, ...] = (*RULES, *GOOGLE_RULES)
+
+
 def rule_of(rule_id: str) -> Rule:
     """The rule with this id. Raises `KeyError` if there is none."""
     return _BY_ID[rule_id]
 
 
-_BY_ID = {rule.id: rule for rule in RULES}
+_BY_ID = {rule.id: rule for rule in EVERY_RULE}
