@@ -75,6 +75,17 @@ class Agent:
     def kill_worker(self) -> None:
         os.kill(self.event("worker")["pid"], signal.SIGKILL)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stops the worker, and with it the job, while the context lasts."""
+        pid = self.event("worker")["pid"]
+        (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(int(child), signal.SIGCONT)
+
     def end(self) -> dict[str, Any]:
         """The last event, once the agent has ended."""
         self.process.wait(PATIENCE)

@@ -80,7 +80,7 @@ def test_the_wire_shows_no_gradient_and_nobody_else_gets_in(network: NodeNetwork
         bundle=f"file://{tmp_path}/recipe.py",
         bundle_digest=hashlib.sha256(RECIPE.encode()).hexdigest(),
     )
-    secret = job("secret", 12, 2, recipe=recipe)
+    secret = job("secret", 120, 2, recipe=recipe, training={"checkpoint_every": 60, "eval_every": 60})
     node0, node1, _ = network.machines
     capture = Capture(network.switch)
     with agent(node0, 0, secret, tmp_path) as leader:
@@ -92,15 +92,18 @@ def test_the_wire_shows_no_gradient_and_nobody_else_gets_in(network: NodeNetwork
             assert isinstance(spoof.accept_one(), ssl.SSLError), "node 1 finishes no handshake with a false leader"
             spoof.stop()
             leader.at_step(3)
-            replays(network, capture)
-            reach_inside(network)
+            with leader.paused():
+                replays(network, capture)
+                reach_inside(network)
+                assert leader.process.poll() is None
+                assert member.process.poll() is None
             results = [leader.end(), member.end()]
     frames = capture.stop()
     assert [result["event"] for result in results] == ["result", "result"], results
     assert results[0]["nodes"]["tunnel"] in {"kernel", "wireguard-go"}
     assert results[0]["nodes"]["turned_away"] == turned_away
     assert results[0]["metrics"] == results[1]["metrics"]
-    assert sum(map(len, capture.udp(WIREGUARD_PORT))) > 12 * 4096 * 4, "the gradients did cross this wire"
+    assert sum(map(len, capture.udp(WIREGUARD_PORT))) > 120 * 4096 * 4, "the gradients did cross this wire"
     assert not [frame for frame in frames if PLANTED in frame]
 
     # The control: the same job, told that the provider encrypts, on a wire that does not. The check finds it.

@@ -20,7 +20,7 @@ from trainer.job import JobSpec
 from trainer.sandbox.cgroup import Group
 from trainer.sandbox.command import Confined, confine, worker_environment
 
-_GRACE = 10.0
+_GRACE = 60.0
 _NO_SANDBOX = 125
 _LINES, _LINE = 20, 400
 
