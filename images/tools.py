@@ -155,6 +155,7 @@ def run(
     """
     settings = [f"{name}={value}" for name, value in (environment or {}).items()]
     entered = [
+        *("setpriv", "--pdeathsig", "KILL"),
         "unshare",
         "--mount",
         "--propagation=private",

@@ -167,12 +167,12 @@ def replayed_evidence(place: Range) -> Refusal:
 
 
 ATTEMPTS: tuple[Callable[[Range], Refusal], ...] = (
+    replayed_evidence,
     unsigned_kernel,
     root_byte,
     credential_file,
     debug_build,
     foreign_key,
-    replayed_evidence,
 )
 """Those that need nothing changed on the cloud."""
 

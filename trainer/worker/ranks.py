@@ -17,8 +17,9 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
+from trainer.errors import Reason, TrainerError
 from trainer.protocol.messages import RankView
-from trainer.worker.reduction import OrderedReduceScatter, Tree, ddp_sum, ordered_all_reduce
+from trainer.worker.reduction import Tree, ddp_sum, ordered_all_reduce
 
 
 @dataclass
@@ -135,6 +136,12 @@ def joined(view: RankView | None, slices: int, device: str) -> Iterator[Ranks]:
 
 
 def _shard(module: nn.Module) -> None:
+    try:
+        from trainer.worker.sharding import OrderedReduceScatter  # noqa: PLC0415 - the image's torch lacks what it needs
+    except ImportError as error:
+        raise TrainerError(
+            Reason.BAD_JOB, f"strategy fsdp: torch {torch.__version__} cannot add in a fixed order: choose ddp"
+        ) from error
     sharded = fully_shard(module)
     sharded.set_custom_reduce_scatter(OrderedReduceScatter())
     # The loss is scaled by the number of slices already; gradients are added and nothing else.

@@ -8,13 +8,12 @@ ranks are powers of two the ranks' tree is a subtree of the whole, so any of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.fsdp._fully_shard._fsdp_api import ReduceScatter
 
 
 class Tree:
@@ -82,24 +81,3 @@ def ddp_sum(bucket: Any) -> torch.futures.Future[Tensor]:
     future: torch.futures.Future[Tensor] = torch.futures.Future()
     future.set_result(buffer.copy_(ordered_all_reduce(buffer)))
     return future
-
-
-class OrderedReduceScatter(ReduceScatter):
-    """The same for FSDP2, in the place of its reduce-scatter."""
-
-    def allocate(self, size: Sequence[int | torch.SymInt], *, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """A fresh buffer."""
-        return torch.empty(*size, dtype=dtype, device=device)
-
-    def __call__(
-        self,
-        output_tensor: Tensor,
-        input_tensor: Tensor,
-        group: dist.ProcessGroup,
-        op: Any,
-        async_op: bool = False,  # noqa: ARG002 - torch's signature; it passes False
-    ) -> None:
-        """Fills `output_tensor` with this rank's share of the sum."""
-        if op != dist.ReduceOp.SUM:
-            raise RuntimeError(f"gradients are added, not reduced by {op}")
-        output_tensor.copy_(ordered_sum_shares(input_tensor, group))
