@@ -1,7 +1,5 @@
 """Random networks and random packets: what a plain simulator delivers, the search must call reachable."""
 
-
-
 import ipaddress
 
 from hypothesis import given, settings
