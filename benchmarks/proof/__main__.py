@@ -99,6 +99,7 @@ def google_scale(tenants: int) -> dict[str, Any]:
     done = time.perf_counter()
     return {
         "cloud": "gcp",
+        "cpu_s": round(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]), 2),
         "tenants": tenants,
         "verdicts": proofs.count(),
         "obligations": len(proofs.obligations),
