@@ -1,18 +1,20 @@
-"""`bulkhead demo`: two tenants on the local cloud, from tenant files to a report, in nine steps."""
+"""`bulkhead demo`: three tenants on two local clouds, from tenant files to a report."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from operations import checkov, plan_rules, proving, training
+from operations import checkov, gcp_local, google, plan_rules, proving, training
 from operations import deploy as deployment
+from operations.attacks import google as google_attacks
 from operations.attacks import run as attacks
 from operations.attacks.attempts import ATTEMPTS
 from operations.attacks.model import WHO, Outcome
@@ -27,11 +29,16 @@ from operations.workspace import Workspace, workspace
 if TYPE_CHECKING:
     from tenancy.fleet import Fleet
 
-SOURCES = {("acme", "biopsies"): "breast-cancer", ("globex", "digits"): "digits"}
+SOURCES = {("acme", "biopsies"): "breast-cancer", ("globex", "digits"): "digits", ("initech", "claims"): "wine"}
 """Tenant and data set to the set of scikit-learn that stands in for the tenant's own files."""
 
-JOBS = (Path("jobs/acme-biopsies.yaml"), Path("jobs/globex-digits.yaml"))
+JOBS = (Path("jobs/acme-biopsies.yaml"), Path("jobs/globex-digits.yaml"), Path("jobs/initech-claims.yaml"))
 ATTACKER, VICTIM = "acme", "globex"
+GOOGLE = "google"
+"""Folder of tenant files, below the others, whose stacks no Terraform can apply here."""
+
+
+WHY = "its provider for Google Cloud comes from a registry only"
 
 
 def register(app: typer.Typer) -> None:
@@ -39,16 +46,23 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
 
 
-def demo(folder: FleetFolder = Path("tenants")) -> None:
+def demo(
+    folder: FleetFolder = Path("tenants"),
+    with_google: Annotated[
+        bool, typer.Option("--google/--no-google", help="Also the tenants in the folder's `google`, on Google Cloud.")
+    ] = False,
+) -> None:
     """Provisions, seals, trains, attacks and scans on the local cloud. Can be run again: it then changes nothing."""
     ws = workspace()
     console = Console(stderr=True)
-    steps = Steps(9, console)
+    files = gathered(ws, folder) if with_google else folder
+    google_too = files != folder
+    steps = Steps(11 if google_too else 9, console)
     with steps.step("Start the local cloud") as step:
         cloud = start(ws)
         step.done(f"{cloud.endpoint}, a test double of AWS")
     with steps.step("Validate the tenants, synthesise the stacks") as step:
-        fleet = open_fleet(folder)
+        fleet = open_fleet(files)
         place = deployment.site(ws, "local")
         stacks = deployment.synthesise(place, fleet, fleet.tenants)
         step.done(f"{len(fleet.tenants)} tenants, {len(stacks)} stacks")
@@ -60,25 +74,45 @@ def demo(folder: FleetFolder = Path("tenants")) -> None:
     with steps.step("Prove that no tenant can reach another") as step:
         step.done(proving.require_proof(fleet, stacks, local=True))
     with steps.step("Deploy with Terraform") as step:
-        changes = deployment.deploy(place, fleet, stacks, lambda name, what: step.doing(f"{name}: {what}"))
+        on_aws, on_google = google.apart(stacks)
+        changes = deployment.deploy(place, fleet, on_aws, lambda name, what: step.doing(f"{name}: {what}"))
         added = sum(change.add for change in changes.values())
         step.done(f"{added} resources made" if any(change.any for change in changes.values()) else "no changes")
+    if google_too:
+        with steps.step("Load Google Cloud's stacks into the local cloud") as step:
+            loaded = gcp_local.load(ws, fleet, {stack.name: stack.directory / "cdk.tf.json" for stack in on_google})
+            step.done(
+                f"{loaded.status['resources']} resources of {len(on_google)} stacks, not applied by Terraform: {WHY}"
+            )
     with steps.step("Seal the data sets") as step:
         step.done(seal_all(running(ws), fleet, step))
     with steps.step("Train") as step:
         step.done(_train(running(ws), fleet, step))
     with steps.step(f"Attack {VICTIM} as {ATTACKER}") as step:
         outcomes = _attack(ws, running(ws), fleet, step)
+        _keep(ws, outcomes)
         refused = sum(outcome.result == "refused" for outcome in outcomes)
         step.done(f"{refused} of {len(outcomes)} attempts refused")
+    if google_too:
+        with steps.step("Attack the tenant on Google Cloud, from both clouds") as step:
+            more = _attack_google(ws, running(ws), fleet, step)
+            good = sum(outcome.result == "refused" for outcome in more)
+            step.done(f"{good} of {len(more)} attempts refused")
+        outcomes = [*outcomes, *more]
+        _keep(ws, outcomes)
     with steps.step("Scan what is deployed, prove it, report") as step:
-        step.done(_scan(ws))
+        step.done(_scan(ws, files))
+    _finish(ws, console, outcomes)
+
+
+def _finish(ws: Workspace, console: Console, outcomes: list[Outcome]) -> None:
+    """Shows the attempts and where the report is. Raises `CommandError` if one of them was not refused."""
     console.print()
     console.print(attacks.table(outcomes))
     console.print("[dim]" + "\n".join(f"{who}: {words}" for who, words in WHO.items()) + "[/dim]")
     console.print()
-    if refused != len(outcomes):
-        msg = "an attempt was not refused: see the table above and .bulkhead/local/decisions.jsonl"
+    if any(outcome.result != "refused" for outcome in outcomes):
+        msg = "an attempt was not refused: see the table above and the decisions.jsonl below .bulkhead/local"
         raise CommandError(msg, Exit.FINDINGS)
     console.print("The cloud stays up until `bulkhead local down`. The report:")
     typer.echo(ws.out / "report" / "index.html")
@@ -103,7 +137,10 @@ def _bulkhead(*arguments: str, accept: tuple[int, ...] = (0,)) -> str:
 def seal_all(cloud: LocalCloud, fleet: Fleet, step: Step) -> str:
     """Seals every tenant's data set, unless it is sealed already; what came of it, in words."""
     said = []
+    here = {tenant.id for tenant in fleet.tenants}
     for (tenant_id, data_set), name in SOURCES.items():
+        if tenant_id not in here:
+            continue
         tenant = fleet.tenant(tenant_id)
         document = training.seal_document(fleet, tenant, data_set, "v1", {"kind": "bundled", "name": name})
         spec = training.seal_spec(document)
@@ -120,6 +157,8 @@ def _train(cloud: LocalCloud, fleet: Fleet, step: Step) -> str:
     said = []
     for path in JOBS:
         job = training.read_job(path)
+        if job["tenant"] not in {tenant.id for tenant in fleet.tenants}:
+            continue
         tenant = fleet.tenant(job["tenant"])
         result = training.train(cloud, fleet, tenant, job, lambda name, values: show(step, name, values))
         said.append(f"{tenant.id} {metrics(result)}")
@@ -129,18 +168,39 @@ def _train(cloud: LocalCloud, fleet: Fleet, step: Step) -> str:
 def _attack(ws: Workspace, cloud: LocalCloud, fleet: Fleet, step: Step) -> list[Outcome]:
     decisions = ws.hidden / "local" / "decisions.jsonl"
     with set_up(cloud, fleet, fleet.tenant(ATTACKER), fleet.tenant(VICTIM)) as stage:
-        outcomes = attacks.run(stage, ATTEMPTS, decisions, cloud.ledger, lambda attempt: step.doing(attempt.title))
+        return attacks.run(stage, ATTEMPTS, decisions, cloud.ledger, lambda attempt: step.doing(attempt.title))
+
+
+def _attack_google(ws: Workspace, cloud: LocalCloud, fleet: Fleet, step: Step) -> list[Outcome]:
+    victim = next(tenant for tenant in fleet.tenants if tenant.cloud == "gcp")
+    stage = google_attacks.GoogleStage(gcp_local.running(ws), cloud, fleet, victim, ATTACKER)
+    return google_attacks.run(stage, gcp_local.places(ws).decisions, step.doing)
+
+
+def _keep(ws: Workspace, outcomes: list[Outcome]) -> None:
     (ws.out / "attacks.json").write_text(json.dumps(attacks.as_json(outcomes), indent=1), encoding="utf-8")
-    return outcomes
 
 
-def _scan(ws: Workspace) -> str:
+def gathered(ws: Workspace, folder: Path) -> Path:
+    """The tenant files of `folder` and, where there are any, those of its folder `google`, in one folder."""
+    more = sorted((folder / GOOGLE).glob("*.yaml"))
+    if not more:
+        return folder
+    together = ws.hidden / "demo-tenants"
+    shutil.rmtree(together, ignore_errors=True)
+    together.mkdir(parents=True)
+    for path in [*sorted(folder.glob("*.yaml")), *more]:
+        shutil.copy(path, together)
+    return together
+
+
+def _scan(ws: Workspace, files: Path) -> str:
     """Collects and judges the deployed state, proves it on the same facts, and writes the report over both.
 
     Findings and what could not be read are for the report to show; they end no demonstration.
     """
     report = ws.out / "report"
-    _bulkhead("scan", "--json", accept=(0, 1, 3))
+    _bulkhead("scan", "--fleet", str(files), "--json", accept=(0, 1, 3))
     bundle = str(max(report.glob("bundle-*"), key=lambda path: path.name))
     proof = ws.out / "proof"
     counts = json.loads(_bulkhead("prove", "--facts", bundle, "--out", str(proof), "--json", accept=(0, 1, 3)))[

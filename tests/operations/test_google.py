@@ -71,7 +71,7 @@ def test_with_the_provider_there_is_nothing_to_say(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_condition_that_iam_would_refuse_is_refused_with_its_line(tmp_path: Path) -> None:
-    for path in [*Path("tenants").glob("*.yaml"), Path("tests/fixtures/initech.yaml")]:
+    for path in [*Path("tenants").glob("*.yaml"), Path("tenants/google/initech.yaml")]:
         shutil.copy(path, tmp_path)
     open_fleet(tmp_path)
     path = tmp_path / "platform.yaml"

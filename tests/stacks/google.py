@@ -10,7 +10,7 @@ from tenancy.fleet import Fleet
 from tenancy.platform import StateBackend
 from tests.stacks.synthesis import ACCOUNTS, AUDIT, MANAGEMENT
 
-INITECH = Path("tests/fixtures/initech.yaml")
+INITECH = Path("tenants/google/initech.yaml")
 NUMBERS = {"project_number": "111111111101", "key_project_number": "111111111102"}
 AUDIT_NUMBER = "111111111103"
 GPU = {"shape": "gpu-1xh100-confidential", "image": "trainer-gpu", "provisioning": "flex-start", "max_run_hours": 24}

@@ -17,7 +17,7 @@ from tenancy.fleet import load
 from tenancy.names import BUCKET_PURPOSES, GcpNames, Names, audit_project, fitted
 
 SHIPPED = Path(__file__).parents[2] / "tenants"
-INITECH = Path(__file__).parents[1] / "fixtures" / "initech.yaml"
+INITECH = Path(__file__).parents[2] / "tenants" / "google" / "initech.yaml"
 ROLES = ("trainer", "data-owner", "auditor")
 IDENTIFIERS = st.from_regex(r"[a-z][a-z0-9-]{0,18}[a-z0-9]", fullmatch=True)
 
