@@ -232,7 +232,10 @@ def test_a_lost_node_changes_no_loss_nor_does_another_number_of_nodes(network: N
         member.at_step(6)
         member.kill_worker()
         ends = leader.end(), member.end()
-    assert [(end["event"], end["reason"]) for end in ends] == [("failed", "peer"), ("failed", "worker")], ends
+    assert [end["event"] for end in ends] == ["failed", "failed"], ends
+    # A killed worker's socket ends or is reset, by what was still in it.
+    assert ends[0]["reason"] == "peer"
+    assert ends[1]["reason"] in {"worker", "protocol"}
     assert "node 1 of the job was lost" in ends[0]["message"]
     losses(leader.events, found)
 
