@@ -9,7 +9,17 @@ from compliance.facts.canonical import canonical
 from compliance.facts.fact import Fact
 
 PAGE_TOKENS = frozenset(
-    {"NextToken", "nextToken", "Marker", "marker", "ContinuationToken", "ExclusiveStartKey", "Position", "position"}
+    {
+        "NextToken",
+        "nextToken",
+        "Marker",
+        "marker",
+        "ContinuationToken",
+        "ExclusiveStartKey",
+        "Position",
+        "position",
+        "pageToken",
+    }
 )
 """Parameters that only say which page; the call without them is the call."""
 

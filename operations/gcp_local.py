@@ -105,7 +105,11 @@ def load(ws: Workspace, fleet: Fleet, stacks: Mapping[str, Path]) -> GcpCloud:
 
 def running(ws: Workspace) -> GcpCloud:
     """The local Google Cloud of this checkout. Raises `CommandError` where none runs."""
-    found = places(ws)
+    return running_at(places(ws))
+
+
+def running_at(found: GcpPlaces) -> GcpCloud:
+    """The local Google Cloud with these files. Raises `CommandError` where none runs."""
     try:
         status = control.status(found)
     except LocalCloudError as error:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from localcloud import control
+from localcloud.gcp.places import GcpPlaces
 from localcloud.places import Places
+from operations import gcp_local
 from operations.errors import CommandError
 
 if TYPE_CHECKING:
@@ -14,10 +16,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from compliance.collect.access import Keys
+    from compliance.collect.google.scan import GooglePlan
     from compliance.collect.scan import Account, Plan
+    from compliance.facts.google_scope import GoogleScope
     from compliance.facts.scope import Scope
     from tenancy.fleet import Fleet
 
+COLLECTOR = "compliance-collector"
+"""The scan's service account in the audit project on Google Cloud."""
+
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 AUDITOR = "{platform}-{tenant}-auditor"
 
 
@@ -56,6 +64,57 @@ def prepare(
         own_keys=own,
         tool=_tool(),
         terraform=terraform,
+        google=google_plan(scope, local_state, local=not is_aws(endpoint), only=only),
+    )
+
+
+def google_plan(scope: Scope, local_state: Path, *, local: bool, only: list[str] | None) -> GooglePlan | None:
+    """What to read on Google Cloud; None where no tenant to judge is there.
+
+    The scan's own service account reads: on the local cloud as a machine in the audit project gets it, elsewhere the
+    application default credentials.
+
+    Raises:
+        CommandError: the stacks are not loaded here, or there are no credentials.
+    """
+    if scope.google is None or not any(tenant.id in scope.judged for tenant in scope.google.tenants):
+        return None
+    from google.auth import default  # noqa: PLC0415 -- quick start
+    from google.auth.exceptions import DefaultCredentialsError  # noqa: PLC0415
+
+    from compliance.collect.google.scan import GooglePlan  # noqa: PLC0415
+
+    chosen = None if only is None else tuple(only)
+    if not local:
+        try:
+            credentials, _project = default(scopes=[SCOPE])
+        except DefaultCredentialsError as error:
+            raise CommandError(f"no credentials for Google Cloud: {error}") from error
+        caller = str(getattr(credentials, "service_account_email", "application default credentials"))
+        return GooglePlan(scope.google, credentials, caller, scope.google.billing_account, only=chosen)
+    return _local_google(scope.google, local_state, chosen)
+
+
+def _local_google(scope: GoogleScope, local_state: Path, only: tuple[str, ...] | None) -> GooglePlan:
+    from google.oauth2.credentials import Credentials  # noqa: PLC0415 -- quick start
+
+    from compliance.collect.google.scan import GooglePlan  # noqa: PLC0415
+
+    cloud = gcp_local.running_at(GcpPlaces(local_state))
+    place = cloud.status.get("audit")
+    if place is None:
+        raise CommandError("the stacks that are loaded have no audit project. Run `bulkhead local gcp load`")
+    collector = f"{COLLECTOR}@{place['project']}.iam.gserviceaccount.com"
+    os.environ["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = str(cloud.status["authority"])
+    made: Any = Credentials
+    return GooglePlan(
+        scope,
+        made(token=cloud.account(collector)),
+        collector,
+        scope.billing_account,
+        endpoint=str(place["endpoint"]),
+        kms=str(place["kms"]),
+        only=only,
     )
 
 

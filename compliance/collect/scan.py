@@ -17,6 +17,8 @@ from compliance.collect.clients import Clients, is_aws
 from compliance.collect.engine import Engine
 from compliance.collect.failures import classify
 from compliance.collect.families import FAMILIES
+from compliance.collect.google.scan import REGION, GooglePlan
+from compliance.collect.google.scan import collect as collect_google
 from compliance.collect.rates import Buckets
 from compliance.collect.redact import redacted
 from compliance.collect.request import Family, Place, Request, Where
@@ -50,6 +52,7 @@ class Plan:
     families: Sequence[Family] = FAMILIES
     workers: int = 12
     terraform: Path | None = None
+    google: GooglePlan | None = None
 
 
 def scan(plan: Plan, folder: Path, *, resume: bool = False, progress: Callable[[Fact], None] | None = None) -> Path:
@@ -74,12 +77,14 @@ def scan(plan: Plan, folder: Path, *, resume: bool = False, progress: Callable[[
         buckets = Buckets(scale=1.0 if is_aws(plan.endpoint) else NO_QUOTAS)
         engine = Engine(clients, credentials, doors.keys, record, writer.earlier, plan.workers, buckets)
         engine.run(_work(plan, entered))
+        if plan.google is not None:
+            collect_google(plan.google, record)
         if plan.terraform is not None:
             for fact in state_facts(plan.terraform, plan.accounts[0].regions[0]):
                 record(fact)
         writer.seal(
             {
-                "accounts": [_described(account, doors) for account in plan.accounts],
+                "accounts": [*(_described(account, doors) for account in plan.accounts), *_google(plan.google)],
                 "began": instant(began),
                 "ended": instant(datetime.now(UTC)),
                 "caller": doors.scanner,
@@ -101,6 +106,17 @@ def _work(plan: Plan, accounts: Sequence[Account]) -> Iterator[tuple[Place, Requ
                 place = Place(account.entry.account, region)
                 for request in family.start(place):
                     yield place, request
+
+
+def _google(plan: GooglePlan | None) -> list[dict[str, Any]]:
+    """The organisation and the projects that were read on Google Cloud."""
+    if plan is None:
+        return []
+    numbers = (plan.scope.organisation, *plan.projects)
+    return [
+        {"account": number, "caller": plan.caller, "cloud": "gcp", "management": index == 0, "regions": [REGION]}
+        for index, number in enumerate(numbers)
+    ]
 
 
 def _described(account: Account, doors: Doors) -> dict[str, Any]:

@@ -26,8 +26,9 @@ from compliance.reason.gcp.allow import AllowPolicy, parse_allow_policy
 from compliance.reason.gcp.roles import CustomRole, parse_roles
 
 ASSETS = "cloudasset:ListAssets"
+_BUCKET_LISTS = {"storage:ListBucketAccessControls": "bucket", "storage:ListDefaultObjectAccessControls": "object"}
 _CONTENTS = ("RESOURCE", "IAM_POLICY")
-_GRANTING = {ASSETS, "storage:ListObjectAcls", "storage:ListObjectAccessControls", "iam:GetPolicy"}
+_GRANTING = {ASSETS, "storage:ListObjectAcls", "storage:ListObjectAccessControls", *_BUCKET_LISTS}
 
 
 @dataclass
@@ -83,6 +84,7 @@ class _Reader:
         self.restrictions = Restrictions(self.whose)
         self.groups: dict[str, tuple[str, ...]] = {}
         self.object_lists: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.lists: dict[str, dict[str, list[dict[str, Any]]]] = {}
         self.seen: dict[str, set[str]] = defaultdict(set)
         self.gaps: list[Gap] = []
 
@@ -93,12 +95,13 @@ class _Reader:
                 self._unread(fact)
             return
         if fact.api == ASSETS:
-            content = str(fact.params.get("contentType", ""))
-            for asset in _assets(fact.response):
-                self._asset(asset, content)
+            self._listing(fact)
         elif fact.api in ("storage:ListObjectAcls", "storage:ListObjectAccessControls"):
             bucket = str(fact.params.get("bucket", ""))
             self.object_lists[bucket] += entries(fact.response.get("items") or fact.response.get("acl"))
+        elif fact.api in _BUCKET_LISTS:
+            listed = self.lists.setdefault(str(fact.params.get("bucket", "")), {"bucket": [], "object": []})
+            listed[_BUCKET_LISTS[fact.api]] += entries(fact.response.get("items"))
         elif fact.api == "cloudidentity:ListMemberships":
             self._members(fact)
         else:
@@ -118,17 +121,29 @@ class _Reader:
         why = fact.error["code"] if fact.error else str(fact.status)
         self.gap(owners, paths, f"{fact.api} {fact.params.get('contentType', '')} of {parent}", why, parent)
 
-    def _asset(self, asset: Mapping[str, Any], content: str) -> None:
+    def _listing(self, fact: Fact) -> None:
+        """A page of assets. Only a listing of every type says that there is nothing else."""
+        content = str(fact.params.get("contentType", ""))
+        whole = not fact.params.get("assetTypes")
+        for asset in _assets(fact.response):
+            self._asset(asset)
+            if whole:
+                project = next((node for node in asset.get("ancestors") or () if node.startswith("projects/")), "")
+                self.seen[project].add(content)
+        parent = str(fact.params.get("parent", ""))
+        if whole and content == "IAM_POLICY":
+            # Without a single policy of its own a project is in no page; every resource, though, is in some page.
+            own = [parent] if parent.startswith("projects/") else [f"projects/{n}" for n in self.whose.numbers]
+            for node in own:
+                self.seen[self.whose.node(node)].add(content)
+
+    def _asset(self, asset: Mapping[str, Any]) -> None:
         name, kind = str(asset.get("name", "")), str(asset.get("assetType", ""))
         ancestors = tuple(asset.get("ancestors") or ())
         name = normal_name(name, kind)
-        project = next((node for node in ancestors if node.startswith("projects/")), "")
         resource = asset.get("resource")
         if isinstance(resource, Mapping) and isinstance(resource.get("data"), Mapping):
             self.data[name] = (kind, resource["data"], ancestors)
-            self.seen[project].add("RESOURCE")
-        if content == "IAM_POLICY" or "iamPolicy" in asset:
-            self.seen[project].add("IAM_POLICY")
         if isinstance(asset.get("iamPolicy"), Mapping):
             self.policies[name] = (asset["iamPolicy"], ancestors)
         self.restrictions.asset(asset, name, kind)
@@ -264,6 +279,8 @@ class _Reader:
         bucket = name.rsplit("/", 1)[1]
         document = access_lists(data)
         document["object"] += self.object_lists.get(bucket, [])
+        for kind, found in self.lists.get(bucket, {}).items():
+            document[kind] += [entry for entry in found if entry not in document[kind]]
         if not document["uniformBucketLevelAccess"] and bucket not in self.object_lists:
             self.gap((owner,), ("data",), f"access control lists of the objects in {bucket}", "were not read", name)
         try:

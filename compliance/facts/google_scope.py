@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from compliance.facts.errors import BundleError
+from compliance.facts.waivers import WaiverScope
+from tenancy import names
 from tenancy.fleet import Fleet
+from tenancy.tenant import Tenant
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,18 @@ class GoogleTenant:
     pool: str
     accounts: dict[str, str]
     group_prefix: str
+    rotation_days: int = 365
+    log_retention_days: int = 365
+    state: str = "active"
+    buckets: dict[str, str] = field(default_factory=dict)
+    """Bucket name by purpose: data, checkpoint, model, ledger."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """Resource name of the key by purpose."""
+    image_digests: tuple[str, ...] = ()
+    """Digests of the images to which keys may be released."""
+    provider: str = ""
+    gpus: int = 0
+    waivers: tuple[WaiverScope, ...] = ()
 
     @property
     def projects(self) -> dict[str, str]:
@@ -46,6 +61,19 @@ class GoogleScope:
     group_prefix: str
     projects: dict[str, str]
     tenants: tuple[GoogleTenant, ...]
+    billing_account: str = ""
+    boot_image: str = ""
+    rotation_ceiling_days: int = 365
+    retention_floor_days: int = 365
+
+    def tenant(self, name: str) -> GoogleTenant | None:
+        """The tenant of this id; None if it is not on Google Cloud."""
+        return next((tenant for tenant in self.tenants if tenant.id == name), None)
+
+    @property
+    def audit_projects(self) -> tuple[str, ...]:
+        """Numbers of the platform's projects that the scan reads."""
+        return tuple(number for number, project in self.projects.items() if project.endswith("-audit"))
 
 
 def google_scope_of(fleet: Fleet, *, local: bool) -> GoogleScope | None:
@@ -88,6 +116,26 @@ def google_scope_of(fleet: Fleet, *, local: bool) -> GoogleScope | None:
                     "auditor": named.account_email("auditor"),
                 },
                 group_prefix=f"{named.prefix}-",
+                rotation_days=tenant.key_rotation_days,
+                log_retention_days=tenant.audit.retention_days,
+                state=tenant.lifecycle.state.value,
+                buckets={purpose: named.bucket(purpose) for purpose in names.BUCKET_PURPOSES}
+                | {"ledger": named.ledger_bucket},
+                keys={purpose: named.key(tenant.region, purpose) for purpose in names.KEY_PURPOSES},
+                image_digests=_digests(fleet, tenant),
+                provider=names.WORKLOAD_PROVIDER,
+                gpus=fleet.platform.clouds["gcp"].shapes[tenant.compute.shape].gpus,
+                waivers=tuple(
+                    WaiverScope(
+                        rule=item.rule,
+                        resource=item.resource,
+                        owner=str(item.owner),
+                        reason=item.reason,
+                        compensating_control=item.compensating_control,
+                        expires=item.expires.isoformat(),
+                    )
+                    for item in tenant.waivers
+                ),
             )
         )
     return GoogleScope(
@@ -99,7 +147,17 @@ def google_scope_of(fleet: Fleet, *, local: bool) -> GoogleScope | None:
         group_prefix=f"{fleet.platform.name}-",
         projects=projects,
         tenants=tuple(found),
+        billing_account=organisation.billing_account,
+        boot_image=organisation.boot_image,
+        rotation_ceiling_days=fleet.platform.floors.key_rotation_days,
+        retention_floor_days=fleet.platform.floors.audit_retention_days,
     )
+
+
+def _digests(fleet: Fleet, tenant: Tenant) -> tuple[str, ...]:
+    image = fleet.platform.clouds["gcp"].images[tenant.compute.image]
+    started = (image.container.rpartition("@")[2],) if image.container else ()
+    return tuple(dict.fromkeys((*started, *image.also_accepted)))
 
 
 def google_scope_from_json(value: Any) -> GoogleScope | None:
@@ -111,8 +169,14 @@ def google_scope_from_json(value: Any) -> GoogleScope | None:
     if value is None:
         return None
     try:
-        tenants = tuple(GoogleTenant(**tenant) for tenant in value["tenants"])
+        tenants = tuple(_tenant(tenant) for tenant in value["tenants"])
         return GoogleScope(**{**value, "tenants": tenants})
     except (KeyError, TypeError) as error:
         msg = f"scope.json: google: {error}; the bundle was written by another version: scan again"
         raise BundleError(msg) from error
+
+
+def _tenant(value: dict[str, Any]) -> GoogleTenant:
+    waivers = tuple(WaiverScope(**item) for item in value.get("waivers", ()))
+    digests = tuple(value.get("image_digests", ()))
+    return GoogleTenant(**{**value, "waivers": waivers, "image_digests": digests})

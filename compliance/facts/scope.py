@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from compliance.facts.errors import BundleError
-from compliance.facts.google_scope import GoogleScope, google_scope_from_json
+from compliance.facts.google_scope import GoogleScope, GoogleTenant, google_scope_from_json
+from compliance.facts.waivers import WaiverScope
 
 PLATFORM = "platform"
 """The tenant of what belongs to no tenant: the organisation, the audit account."""
@@ -22,18 +23,6 @@ class DataSetScope:
     id: str
     sensitivity: str
     retention_days: int
-
-
-@dataclass(frozen=True)
-class WaiverScope:
-    """A waiver of one rule, for one resource or (with None) for the tenant's every one. `expires` is a date."""
-
-    rule: str
-    resource: str | None
-    owner: str
-    reason: str
-    compensating_control: str
-    expires: str
 
 
 @dataclass(frozen=True)
@@ -105,8 +94,20 @@ class Scope:
         """The accounts that belong to no tenant."""
         return tuple(dict.fromkeys((self.management_account, self.audit_account)))
 
+    @property
+    def everybody(self) -> tuple[TenantScope | GoogleTenant, ...]:
+        """Every tenant, on whichever cloud."""
+        return (*self.tenants, *(self.google.tenants if self.google else ()))
+
+    @property
+    def google_platform(self) -> tuple[str, ...]:
+        """What belongs to no tenant on Google Cloud: the organisation and the audit project, by number."""
+        return (self.google.organisation, *self.google.audit_projects) if self.google else ()
+
     def accounts_of(self, tenant: str) -> tuple[str, ...]:
-        """The accounts of a tenant, or the platform's."""
+        """The accounts of a tenant, or the platform's; projects, by number, of a tenant on Google Cloud."""
+        if self.google is not None and (found := self.google.tenant(tenant)) is not None:
+            return tuple(found.projects)
         return self.platform_accounts if tenant == PLATFORM else (self.tenant(tenant).account,)
 
 

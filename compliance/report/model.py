@@ -9,7 +9,7 @@ from compliance.facts.bundle import Bundle
 from compliance.facts.scope import PLATFORM, Scope, scope_from_json
 from compliance.report.proofs import ProofMatrix
 from compliance.results import Judgement, Result, Verdict, worst
-from compliance.rules.catalogue import ROOMS, RULES, rule_of
+from compliance.rules.catalogue import EVERY_RULE, ROOMS, rule_of
 from compliance.rules.model import Rule, Severity
 
 SEVERITIES = tuple(Severity)
@@ -53,7 +53,7 @@ class Report:
     def rules(self) -> tuple[Rule, ...]:
         """The rules that gave results, in the catalogue's order."""
         present = {result.rule for result in self.judgement.results}
-        return tuple(rule for rule in RULES if rule.id in present)
+        return tuple(rule for rule in EVERY_RULE if rule.id in present)
 
     @property
     def rooms(self) -> dict[str, str]:
@@ -97,7 +97,7 @@ class Report:
                 "status": status,
                 "code": code,
                 "accounts": accounts,
-                "rules": sorted({rule.id for rule in RULES if api in rule.needs}),
+                "rules": sorted({rule.id for rule in EVERY_RULE if api in rule.needs}),
             }
             for (api, status, code), accounts in sorted(grouped.items())
         ]

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from compliance.rules import (
-    audit,
-    compute,
+    audit_bucket,
+    bucket_outlets,
+    bucket_policies,
+    data_governance,
     endpoints,
-    governance,
-    identity,
+    key_policies,
     keys,
+    log_groups,
+    machine_settings,
+    machines,
     network,
+    network_exits,
+    organisation_policies,
+    people,
     perimeter,
     reconciliation,
+    resource_policies,
+    role_powers,
+    role_trust,
+    sharing,
+    stale_access,
     storage,
+    templates,
+    trail,
+    watching,
 )
+from compliance.rules.google import compute as google_compute
+from compliance.rules.google import governance as google_governance
+from compliance.rules.google import keys as google_keys
+from compliance.rules.google import perimeter as google_perimeter
+from compliance.rules.google import storage as google_storage
 from compliance.rules.model import Rule
 
 ROOMS: dict[str, str] = {
@@ -33,18 +53,50 @@ ROOMS: dict[str, str] = {
 """Title of each room, by the first part of a rule's id."""
 
 _ALL = (
-    *perimeter.RULES,
-    *identity.RULES,
+    *trail.RULES,
+    *audit_bucket.RULES,
+    *log_groups.RULES,
+    *templates.RULES,
+    *machines.RULES,
+    *machine_settings.RULES,
     *endpoints.RULES,
-    *network.RULES,
-    *storage.RULES,
+    *sharing.RULES,
+    *resource_policies.RULES,
+    *data_governance.RULES,
+    *watching.RULES,
+    *role_powers.RULES,
+    *role_trust.RULES,
+    *people.RULES,
+    *stale_access.RULES,
     *keys.RULES,
-    *compute.RULES,
-    *governance.RULES,
+    *key_policies.RULES,
+    *network_exits.RULES,
+    *network.RULES,
+    *perimeter.RULES,
+    *organisation_policies.RULES,
+    *storage.RULES,
+    *bucket_policies.RULES,
+    *bucket_outlets.RULES,
     *reconciliation.RULES,
-    *audit.RULES,
 )
 RULES: tuple[Rule, ...] = tuple(sorted(_ALL, key=lambda rule: (list(ROOMS).index(rule.room), rule.id)))
+
+
+GOOGLE_RULES: tuple[Rule, ...] = tuple(
+    sorted(
+        (
+            *google_perimeter.RULES,
+            *google_storage.RULES,
+            *google_keys.RULES,
+            *google_compute.RULES,
+            *google_governance.RULES,
+        ),
+        key=lambda rule: (list(ROOMS).index(rule.room), rule.id),
+    )
+)
+"""The rules about tenants on Google Cloud, and about the platform's part there."""
+
+EVERY_RULE: tuple[Rule, ...] = (*RULES, *GOOGLE_RULES)
 
 
 def rule_of(rule_id: str) -> Rule:
@@ -52,4 +104,4 @@ def rule_of(rule_id: str) -> Rule:
     return _BY_ID[rule_id]
 
 
-_BY_ID = {rule.id: rule for rule in RULES}
+_BY_ID = {rule.id: rule for rule in EVERY_RULE}

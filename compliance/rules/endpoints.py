@@ -1,12 +1,11 @@
-"""VPC endpoints and other doors between accounts: endpoint policies, endpoint services, RAM, sharing."""
+"""VPC endpoints: whom their policies let through, and to what."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from compliance.rules.guests import guests
-from compliance.rules.model import About, Outcome, Resource, Rule, Severity, decide, failed, judge_problems
-from compliance.rules.populations import endpoints, images, log_groups, snapshots, statements, the_account
+from compliance.rules.model import About, Outcome, Resource, Rule, Severity, decide, failed
+from compliance.rules.populations import endpoints, statements
 from compliance.rules.probe import STRANGER, Question, possibly_allowed, someone
 from compliance.rules.view import View
 
@@ -21,6 +20,7 @@ _PROBES = {
     "ecr.dkr": ("ecr:BatchGetImage",),
     "ssm": ("ssm:GetParameter",),
 }
+
 _TLS = {"aws:SecureTransport": "true"}
 
 
@@ -88,106 +88,10 @@ def _private_dns(_view: View, resource: Resource) -> Outcome:
     )
 
 
-def _no_services(view: View, _resource: Resource) -> Outcome:
-    services = view.items("ec2:DescribeVpcEndpointServiceConfigurations", "ServiceConfigurations")
-    names = sorted(service["ServiceId"] for service in services)
-    return decide(not names, "offers no endpoint service", f"offers endpoint services: {', '.join(names)}")
-
-
-def _no_shares(view: View, _resource: Resource) -> Outcome:
-    shares = view.items("ram:GetResourceShares", "resourceShares", resourceOwner="SELF")
-    active = [share["name"] for share in shares if share.get("status") == "ACTIVE"]
-    return decide(not active, "shares nothing through RAM", f"shares through RAM: {', '.join(active)}")
-
-
-def _nothing_received(view: View, _resource: Resource) -> Outcome:
-    shares = view.items("ram:GetResourceShares", "resourceShares", resourceOwner="OTHER-ACCOUNTS")
-    platform = set(view.scope.platform_accounts)
-    foreign = [
-        f"{share['name']} of {share['owningAccountId']}" for share in shares if share["owningAccountId"] not in platform
-    ]
-    return decide(not foreign, "nothing is shared into the account", f"shared into the account: {', '.join(foreign)}")
-
-
-def _snapshot_private(view: View, resource: Resource) -> Outcome:
-    answer = view.one("ec2:DescribeSnapshotAttribute", SnapshotId=resource.id, Attribute="createVolumePermission") or {}
-    return _shared(view, answer["CreateVolumePermissions"])
-
-
-def _image_private(view: View, resource: Resource) -> Outcome:
-    answer = view.one("ec2:DescribeImageAttribute", ImageId=resource.id, Attribute="launchPermission") or {}
-    return _shared(view, answer["LaunchPermissions"])
-
-
-def _shared(view: View, permissions: list[dict[str, Any]]) -> Outcome:
-    names = view.fleet_accounts()
-    who = [
-        "everyone"
-        if entry.get("Group") == "all"
-        else names.get(entry.get("UserId", ""), entry.get("UserId") or str(entry))
-        for entry in permissions
-        if entry.get("UserId") != view.account
-    ]
-    return decide(not who, "shared with nobody", f"shared with {', '.join(who)}")
-
-
-def _subscriptions(view: View, resource: Resource) -> Outcome:
-    filters = view.items(
-        "logs:DescribeSubscriptionFilters", "subscriptionFilters", logGroupName=resource.data["logGroupName"]
-    )
-    own = {view.account, view.scope.audit_account}
-    foreign = [entry["destinationArn"] for entry in filters if entry["destinationArn"].split(":")[4] not in own]
-    return decide(not foreign, "no subscription leads elsewhere", f"log events go to {', '.join(foreign)}")
-
-
-def _policies_of(api: str, member: str, what: str, *listing: Any) -> Any:
-    """A check over every resource of a listing: its policy lets in nobody from outside."""
-    list_api, list_member, key, parameter = listing
-
-    def check(view: View, _resource: Resource) -> Outcome:
-        problems = []
-        entries = view.items(list_api, list_member)
-        for entry in entries:
-            name = entry if isinstance(entry, str) else entry[key]
-            params: dict[str, Any] = {parameter: name}
-            if api == "sqs:GetQueueAttributes":
-                params["AttributeNames"] = ["All"]
-            answer = view.one(api, **params)
-            policy = _member(answer, member)
-            found = guests(policy, {view.account, *view.scope.platform_accounts}) if policy else []
-            problems += [f"{name} allows {', '.join(found)}"] if found else []
-        return judge_problems(problems, f"{len(entries)} {what}, none lets in another account")
-
-    return check
-
-
-def _member(answer: dict[str, Any] | None, path: str) -> Any:
-    value: Any = answer or {}
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
-
-
-def _log_policies(view: View, _resource: Resource) -> Outcome:
-    problems = []
-    for policy in view.items("logs:DescribeResourcePolicies", "resourcePolicies"):
-        found = [who for who in guests(policy["policyDocument"], {view.account}) if not who.endswith(" for anyone")]
-        problems += [f"{policy['policyName']} allows {', '.join(found)}"] if found else []
-    return judge_problems(problems, "no policy of the log service lets in another account")
-
-
-def _documents(view: View, _resource: Resource) -> Outcome:
-    shared = []
-    for entry in view.items("ssm:ListDocuments", "DocumentIdentifiers"):
-        answer = view.one("ssm:DescribeDocumentPermission", Name=entry["Name"], PermissionType="Share") or {}
-        who = [account for account in answer.get("AccountIds", []) if account != view.account]
-        shared += [f"{entry['Name']} with {', '.join(who)}"] if who else []
-    return judge_problems(shared, "no document is shared")
-
-
-def _rule(
+def sharing_rule(
     name: str, title: str, severity: Severity, needs: tuple[str, ...], population: Any, check: Any, **parts: Any
 ) -> Rule:
+    """A rule about doors between accounts."""
     return Rule(
         id=f"sharing.{name}",
         title=title,
@@ -203,23 +107,12 @@ def _rule(
     )
 
 
-def _policy_rule(name: str, title: str, what: str, api: str, member: str, *listing: str) -> Rule:
-    return _rule(
-        name,
-        title,
-        Severity.CRITICAL,
-        (listing[0], api),
-        the_account,
-        _policies_of(api, member, what, *listing),
-        threat="Another tenant sends to it, reads from it or runs it through the resource's own policy.",
-    )
-
-
 _ENDPOINT = ("ec2:DescribeVpcEndpoints",)
+
 _LOCK = "Deploy the tenant's perimeter."
 
 RULES: tuple[Rule, ...] = (
-    _rule(
+    sharing_rule(
         "endpoint-policy",
         "No endpoint has the default policy",
         Severity.HIGH,
@@ -231,7 +124,7 @@ RULES: tuple[Rule, ...] = (
         remediation=_LOCK,
         blind="What the policy's conditions mean; the next two rules ask that.",
     ),
-    _rule(
+    sharing_rule(
         "endpoint-own-principals",
         "Only the tenant's principals pass its endpoints",
         Severity.HIGH,
@@ -243,7 +136,7 @@ RULES: tuple[Rule, ...] = (
         remediation=_LOCK,
         blind="Actions of the service that are not probed.",
     ),
-    _rule(
+    sharing_rule(
         "endpoint-own-resources",
         "Only the tenant's resources are reached through its endpoints",
         Severity.HIGH,
@@ -255,7 +148,7 @@ RULES: tuple[Rule, ...] = (
         remediation=_LOCK,
         blind="Actions of the service that are not probed.",
     ),
-    _rule(
+    sharing_rule(
         "endpoint-aws-only",
         "Endpoints lead to AWS services only",
         Severity.CRITICAL,
@@ -266,7 +159,7 @@ RULES: tuple[Rule, ...] = (
         objectives=("isolation.network",),
         remediation=_LOCK,
     ),
-    _rule(
+    sharing_rule(
         "endpoint-private-dns",
         "Names of services lead to the endpoints",
         Severity.LOW,
@@ -276,144 +169,5 @@ RULES: tuple[Rule, ...] = (
         threat="Clients fail, and someone opens a way out to make them work.",
         objectives=("isolation.network",),
         remediation=_LOCK,
-    ),
-    _rule(
-        "no-endpoint-services",
-        "The account offers no endpoint service",
-        Severity.CRITICAL,
-        ("ec2:DescribeVpcEndpointServiceConfigurations",),
-        the_account,
-        _no_services,
-        threat="Another account connects into the tenant's network.",
-        objectives=("isolation.network",),
-    ),
-    _rule(
-        "nothing-shared",
-        "Nothing is shared through RAM",
-        Severity.CRITICAL,
-        ("ram:GetResourceShares",),
-        the_account,
-        _no_shares,
-        threat="A shared subnet or transit gateway joins two tenants.",
-    ),
-    _rule(
-        "nothing-received",
-        "Nothing of another account is shared into this one",
-        Severity.HIGH,
-        ("ram:GetResourceShares",),
-        the_account,
-        _nothing_received,
-        threat="A shared subnet places the tenant's machines in another's network.",
-    ),
-    _rule(
-        "snapshots-private",
-        "No snapshot is shared",
-        Severity.CRITICAL,
-        ("ec2:DescribeSnapshots", "ec2:DescribeSnapshotAttribute"),
-        snapshots,
-        _snapshot_private,
-        threat="A shared snapshot is a copy of a disk in another account.",
-    ),
-    _rule(
-        "images-private",
-        "No image is shared",
-        Severity.HIGH,
-        ("ec2:DescribeImages", "ec2:DescribeImageAttribute"),
-        images,
-        _image_private,
-        threat="A shared image carries what was on the disk.",
-    ),
-    _rule(
-        "log-subscriptions",
-        "No log group is subscribed from outside",
-        Severity.HIGH,
-        ("logs:DescribeLogGroups", "logs:DescribeSubscriptionFilters"),
-        log_groups,
-        _subscriptions,
-        threat="Another account reads the tenant's logs as they are written.",
-    ),
-    _rule(
-        "log-policies",
-        "The log service lets in no other account",
-        Severity.HIGH,
-        ("logs:DescribeResourcePolicies",),
-        the_account,
-        _log_policies,
-        threat="Another account writes false records or reads true ones.",
-    ),
-    _rule(
-        "documents-private",
-        "No SSM document is shared",
-        Severity.MEDIUM,
-        ("ssm:ListDocuments", "ssm:DescribeDocumentPermission"),
-        the_account,
-        _documents,
-        threat="A runbook tells others how to get in.",
-    ),
-    _policy_rule(
-        "topics",
-        "No SNS topic lets in another account",
-        "topics",
-        "sns:GetTopicAttributes",
-        "Attributes.Policy",
-        "sns:ListTopics",
-        "Topics",
-        "TopicArn",
-        "TopicArn",
-    ),
-    _policy_rule(
-        "queues",
-        "No SQS queue lets in another account",
-        "queues",
-        "sqs:GetQueueAttributes",
-        "Attributes.Policy",
-        "sqs:ListQueues",
-        "QueueUrls",
-        "",
-        "QueueUrl",
-    ),
-    _policy_rule(
-        "repositories",
-        "No ECR repository lets in another account",
-        "repositories",
-        "ecr:GetRepositoryPolicy",
-        "policyText",
-        "ecr:DescribeRepositories",
-        "repositories",
-        "repositoryName",
-        "repositoryName",
-    ),
-    _policy_rule(
-        "functions",
-        "No Lambda function lets in another account",
-        "functions",
-        "lambda:GetPolicy",
-        "Policy",
-        "lambda:ListFunctions",
-        "Functions",
-        "FunctionName",
-        "FunctionName",
-    ),
-    _policy_rule(
-        "secrets",
-        "No secret lets in another account",
-        "secrets",
-        "secretsmanager:GetResourcePolicy",
-        "ResourcePolicy",
-        "secretsmanager:ListSecrets",
-        "SecretList",
-        "ARN",
-        "SecretId",
-    ),
-    _policy_rule(
-        "event-buses",
-        "No event bus lets in another account",
-        "event buses",
-        "events:DescribeEventBus",
-        "Policy",
-        "events:ListEventBuses",
-        "EventBuses",
-        "Name",
-        "Name",
     ),
 )

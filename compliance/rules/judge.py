@@ -8,21 +8,21 @@ from typing import Any
 
 from compliance.facts.bundle import Bundle
 from compliance.facts.fact import Fact, Status
-from compliance.facts.scope import Scope, scope_from_json
+from compliance.facts.scope import PLATFORM, Scope, scope_from_json
 from compliance.graph import Graph
 from compliance.results import Judgement, Result
-from compliance.rules.catalogue import RULES
+from compliance.rules.catalogue import GOOGLE_RULES, RULES
 from compliance.rules.model import Rule
-from compliance.rules.runner import covers, judge_tenant
+from compliance.rules.runner import covers, judge_google, judge_tenant
 
 UNATTRIBUTED = ""
 """The account of facts whose account could not be told, such as a file of Terraform state that is damaged."""
 
 
-def judge(bundle: Bundle, rules: Sequence[Rule] = RULES) -> Judgement:
+def judge(bundle: Bundle, rules: Sequence[Rule] = RULES, google: Sequence[Rule] = GOOGLE_RULES) -> Judgement:
     """What the rules say about the tenants of the bundle's scope. Depends on the bundle and the rules alone.
 
-    Waivers are held to the day on which the scan ended.
+    `rules` are those about AWS, `google` those about Google Cloud. Waivers are held to the day on which the scan ended.
     """
     scope = scope_from_json(bundle.scope)
     today = str(bundle.manifest["ended"])[:10]
@@ -31,14 +31,23 @@ def judge(bundle: Bundle, rules: Sequence[Rule] = RULES) -> Judgement:
     unread: list[dict[str, Any]] = []
     calls: Counter[tuple[str, str]] = Counter()
     _note(shared, unread, calls)
+    above = list(bundle.facts(*scope.google_platform)) if scope.google_platform else []
+    _note(above, unread, calls)
     for tenant in scope.judged:
+        if scope.google is not None and (tenant == PLATFORM or scope.google.tenant(tenant) is not None):
+            facts = [] if tenant == PLATFORM else list(bundle.facts(*scope.accounts_of(tenant)))
+            _note(facts, unread, calls)
+            results += judge_google(scope, tenant, Graph([*above, *facts]), google, today)
+            if tenant != PLATFORM:
+                continue
         own = [account for account in scope.accounts_of(tenant) if account not in scope.platform_accounts]
         facts = list(bundle.facts(*own)) if own else []
         _note(facts, unread, calls)
         results += judge_tenant(scope, tenant, Graph([*shared, *facts]), rules, today)
-    order = {rule.id: number for number, rule in enumerate(rules)}
+    judged_by = (*rules, *(google if scope.google is not None else ()))
+    order = {rule.id: number for number, rule in enumerate(judged_by)}
     results.sort(key=lambda result: (result.tenant, order[result.rule], result.resource))
-    return Judgement(tuple(results), _coverage(bundle, scope, results, unread, calls, rules))
+    return Judgement(tuple(results), _coverage(bundle, scope, results, unread, calls, judged_by))
 
 
 def _note(facts: Sequence[Fact], unread: list[dict[str, Any]], calls: Counter[tuple[str, str]]) -> None:
@@ -71,7 +80,7 @@ def _coverage(
     population = Counter((result.tenant, result.rule) for result in results)
     idle = [
         {"tenant": tenant.id, "rule": waiver.rule, "resource": waiver.resource, "expires": waiver.expires}
-        for tenant in scope.tenants
+        for tenant in scope.everybody
         if tenant.id in scope.judged
         for waiver in tenant.waivers
         if not any(covers(waiver, result) for result in results if result.tenant == tenant.id)
@@ -92,7 +101,7 @@ def _coverage(
             {"tenant": tenant, "rule": rule, "resources": count} for (tenant, rule), count in sorted(population.items())
         ],
         "tenants": list(scope.judged),
-        "tenants_not_judged": [tenant.id for tenant in scope.tenants if tenant.id not in scope.judged],
+        "tenants_not_judged": [tenant.id for tenant in scope.everybody if tenant.id not in scope.judged],
         "unread": unread,
         "unimplemented": sorted({entry["api"] for entry in unread if entry["status"] == Status.UNIMPLEMENTED}),
         "waivers_without_effect": idle,

@@ -1,4 +1,4 @@
-"""The tenant's network: no way out, no way to another tenant, nothing open inside, everything recorded."""
+"""The tenant's network inside: ranges, subnets, routes, filters, flow logs."""
 
 from __future__ import annotations
 
@@ -6,48 +6,10 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
-from compliance.rules.model import About, Outcome, Population, Resource, Rule, Severity, decide, judge_problems, passed
-from compliance.rules.populations import (
-    network_acls,
-    route_tables,
-    security_groups,
-    subnets,
-    tags,
-    the_account,
-    vpcs,
-)
+from compliance.rules.model import Outcome, Resource, Rule, Severity, decide, judge_problems, passed
+from compliance.rules.network_exits import BETWEEN_TENANTS, DATA_OUT, network_rule
+from compliance.rules.populations import network_acls, route_tables, security_groups, subnets, tags, the_account, vpcs
 from compliance.rules.view import View
-
-ANYWHERE = ("0.0.0.0/0", "::/0")
-_GONE = {"deleted", "deleting", "rejected", "failed", "expired"}
-
-
-def _absent(operation: str, member: str, identifier: str, what: str, state: str = "State") -> Any:
-    """A check: the account has none of these that is not on its way out."""
-
-    def check(view: View, _resource: Resource) -> Outcome:
-        present = [
-            item[identifier] for item in view.items(f"ec2:{operation}", member) if _state(item, state) not in _GONE
-        ]
-        return decide(not present, f"no {what}", f"{what}: {', '.join(sorted(present))}")
-
-    return check
-
-
-def _state(item: dict[str, Any], member: str) -> str:
-    value = item.get(member, "")
-    return str(value.get("Code", "") if isinstance(value, dict) else value).lower()
-
-
-def _peerings(view: View, _resource: Resource) -> Outcome:
-    problems = []
-    for peering in view.items("ec2:DescribeVpcPeeringConnections", "VpcPeeringConnections"):
-        if _state(peering, "Status") in _GONE:
-            continue
-        ends = {peering[side].get("OwnerId", "?") for side in ("AccepterVpcInfo", "RequesterVpcInfo")}
-        owners = sorted(view.fleet_accounts().get(end, end) for end in ends - {view.account}) or [view.name]
-        problems.append(f"{peering['VpcPeeringConnectionId']} joins {', '.join(owners)}")
-    return judge_problems(problems, "no peering")
 
 
 def _one_network(view: View, _resource: Resource) -> Outcome:
@@ -208,44 +170,8 @@ def _resolver(_view: View, resource: Resource) -> Outcome:
     return decide(shared is not None, f"labelled as {shared}'s", "the VPC carries no tenant label")
 
 
-def _rule(
-    name: str, title: str, severity: Severity, needs: tuple[str, ...], population: Population, check: Any, **parts: Any
-) -> Rule:
-    return Rule(
-        id=f"network.{name}",
-        title=title,
-        severity=severity,
-        about=About.TENANT,
-        needs=needs,
-        population=population,
-        check=check,
-        objectives=parts.pop("objectives", ("isolation.network",)),
-        remediation=parts.pop(
-            "remediation", "Delete it and deploy the tenant's perimeter; find out in the trail who made it."
-        ),
-        **parts,
-    )
-
-
-def _none(name: str, title: str, listing: tuple[str, str, str], what: str, severity: Severity, threat: str) -> Rule:
-    operation, member, identifier = listing
-    return _rule(
-        name,
-        title,
-        severity,
-        (f"ec2:{operation}",),
-        the_account,
-        _absent(operation, member, identifier, what),
-        threat=threat,
-        blind="Regions that the scan does not read; the SCP on regions closes those.",
-    )
-
-
-_OUT = "Training code sends the data to the internet."
-_ACROSS = "Packets of one tenant reach another's machines."
-
 RULES: tuple[Rule, ...] = (
-    _rule(
+    network_rule(
         "one-network",
         "The account has one VPC, with the tenant's range",
         Severity.MEDIUM,
@@ -255,115 +181,17 @@ RULES: tuple[Rule, ...] = (
         threat="A second VPC is a network that no rule was written for.",
         blind="Secondary ranges.",
     ),
-    _rule(
+    network_rule(
         "ranges-disjoint",
         "The range overlaps no other tenant's",
         Severity.HIGH,
         ("ec2:DescribeVpcs",),
         vpcs,
         _no_foreign_ranges,
-        threat=_ACROSS,
+        threat=BETWEEN_TENANTS,
         blind="Ranges of networks outside the platform.",
     ),
-    _none(
-        "no-internet-gateway",
-        "There is no internet gateway",
-        ("DescribeInternetGateways", "InternetGateways", "InternetGatewayId"),
-        "internet gateway",
-        Severity.CRITICAL,
-        _OUT,
-    ),
-    _none(
-        "no-egress-only-gateway",
-        "There is no egress-only internet gateway",
-        ("DescribeEgressOnlyInternetGateways", "EgressOnlyInternetGateways", "EgressOnlyInternetGatewayId"),
-        "egress-only internet gateway",
-        Severity.CRITICAL,
-        _OUT,
-    ),
-    _none(
-        "no-nat-gateway",
-        "There is no NAT gateway",
-        ("DescribeNatGateways", "NatGateways", "NatGatewayId"),
-        "NAT gateway",
-        Severity.CRITICAL,
-        _OUT,
-    ),
-    _none(
-        "no-carrier-gateway",
-        "There is no carrier gateway",
-        ("DescribeCarrierGateways", "CarrierGateways", "CarrierGatewayId"),
-        "carrier gateway",
-        Severity.HIGH,
-        _OUT,
-    ),
-    _rule(
-        "no-peering",
-        "No VPC is peered",
-        Severity.CRITICAL,
-        ("ec2:DescribeVpcPeeringConnections",),
-        the_account,
-        _peerings,
-        threat=_ACROSS,
-        blind="Whether routes use the peering; any peering is a finding.",
-    ),
-    _none(
-        "no-transit-gateway",
-        "Nothing is attached to a transit gateway",
-        ("DescribeTransitGatewayAttachments", "TransitGatewayAttachments", "TransitGatewayAttachmentId"),
-        "transit gateway attachment",
-        Severity.CRITICAL,
-        _ACROSS,
-    ),
-    _none(
-        "no-vpn-gateway",
-        "There is no VPN gateway",
-        ("DescribeVpnGateways", "VpnGateways", "VpnGatewayId"),
-        "VPN gateway",
-        Severity.CRITICAL,
-        _OUT,
-    ),
-    _none(
-        "no-vpn-connection",
-        "There is no VPN connection",
-        ("DescribeVpnConnections", "VpnConnections", "VpnConnectionId"),
-        "VPN connection",
-        Severity.CRITICAL,
-        _OUT,
-    ),
-    _none(
-        "no-client-vpn",
-        "There is no client VPN endpoint",
-        ("DescribeClientVpnEndpoints", "ClientVpnEndpoints", "ClientVpnEndpointId"),
-        "client VPN endpoint",
-        Severity.HIGH,
-        "Someone's laptop joins the tenant's network.",
-    ),
-    _none(
-        "no-connect-endpoint",
-        "There is no instance connect endpoint",
-        ("DescribeInstanceConnectEndpoints", "InstanceConnectEndpoints", "InstanceConnectEndpointId"),
-        "instance connect endpoint",
-        Severity.HIGH,
-        "An operator opens a shell on a node from outside.",
-    ),
-    _none(
-        "no-traffic-mirror",
-        "No traffic is mirrored",
-        ("DescribeTrafficMirrorSessions", "TrafficMirrorSessions", "TrafficMirrorSessionId"),
-        "traffic mirror session",
-        Severity.CRITICAL,
-        "A copy of every packet goes elsewhere.",
-    ),
-    _none(
-        "no-public-addresses",
-        "There is no elastic address",
-        ("DescribeAddresses", "Addresses", "AllocationId"),
-        "elastic address",
-        Severity.HIGH,
-        "A machine with a public address is reachable from the internet.",
-    ),
-    _rule(
+    network_rule(
         "subnets-private",
         "Subnets give no public addresses",
         Severity.HIGH,
@@ -373,39 +201,39 @@ RULES: tuple[Rule, ...] = (
         threat="A machine with a public address is reachable from the internet.",
         blind="Addresses asked for at launch.",
     ),
-    _rule(
+    network_rule(
         "routes-stay-inside",
         "Routes stay in the VPC or go to gateway endpoints",
         Severity.CRITICAL,
         ("ec2:DescribeRouteTables",),
         route_tables,
         _routes,
-        threat=_OUT,
+        threat=DATA_OUT,
         blind="Which subnets use the table; any such route is a finding.",
     ),
-    _rule(
+    network_rule(
         "inbound-closed",
         "Security groups let in nothing from outside the tenant's range",
         Severity.HIGH,
         ("ec2:DescribeSecurityGroups",),
         security_groups,
         _inbound,
-        threat=_ACROSS,
+        threat=BETWEEN_TENANTS,
         blind="What members of a referenced group are; within the range, whether both ends are meant to talk.",
         objectives=("isolation.network", "network.microsegmentation"),
     ),
-    _rule(
+    network_rule(
         "outbound-closed",
         "Security groups let nothing out of the tenant's range",
         Severity.HIGH,
         ("ec2:DescribeSecurityGroups",),
         security_groups,
         _outbound,
-        threat=_OUT,
+        threat=DATA_OUT,
         blind="What a prefix list contains; AWS's own lists of S3 hold S3's addresses only.",
         objectives=("isolation.network", "network.microsegmentation"),
     ),
-    _rule(
+    network_rule(
         "default-group-empty",
         "The default security group lets nothing through",
         Severity.MEDIUM,
@@ -416,7 +244,7 @@ RULES: tuple[Rule, ...] = (
         blind="Nothing within the group.",
         objectives=("network.microsegmentation",),
     ),
-    _rule(
+    network_rule(
         "acls-closed",
         "Network ACLs let in the tenant's range only; the default one denies everything",
         Severity.MEDIUM,
@@ -427,7 +255,7 @@ RULES: tuple[Rule, ...] = (
         blind="Outbound entries; the route tables and groups close those.",
         objectives=("network.microsegmentation",),
     ),
-    _rule(
+    network_rule(
         "flow-logs",
         "Every VPC records all of its traffic",
         Severity.HIGH,
@@ -439,7 +267,7 @@ RULES: tuple[Rule, ...] = (
         objectives=("audit.logging", "monitoring.detection"),
         remediation="Deploy the tenant's perimeter.",
     ),
-    _rule(
+    network_rule(
         "labelled",
         "Every VPC carries its tenant's label",
         Severity.LOW,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from compliance.errors import ComplianceError
-from compliance.facts.scope import PLATFORM, Scope, WaiverScope
+from compliance.facts.scope import PLATFORM, Scope
+from compliance.facts.waivers import WaiverScope
 from compliance.graph import Graph
 from compliance.results import Result, Verdict, WaiverNote
+from compliance.rules.google.view import GoogleView
 from compliance.rules.model import About, Outcome, Resource, Rule
 from compliance.rules.view import Unread, View
 
@@ -17,9 +19,20 @@ _ODD_ANSWER = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 
 def judge_tenant(scope: Scope, tenant: str, graph: Graph, rules: Sequence[Rule], today: str) -> list[Result]:
     """The results of every rule about a tenant (or the platform). `today` is the ISO date that waivers are held to."""
-    view = View(scope, tenant, graph)
+    return _results(
+        View(scope, tenant, graph), rules, today, () if tenant == PLATFORM else scope.tenant(tenant).waivers
+    )
+
+
+def judge_google(scope: Scope, tenant: str, graph: Graph, rules: Sequence[Rule], today: str) -> list[Result]:
+    """The results of every rule about a tenant on Google Cloud, or about the platform's part there."""
+    view = GoogleView(scope, tenant, graph)
+    return _results(view, rules, today, () if tenant == PLATFORM else view.own.waivers)
+
+
+def _results(view: View, rules: Sequence[Rule], today: str, waivers: Sequence[WaiverScope]) -> list[Result]:
+    tenant = view.name
     wanted = {About.BOTH, About.PLATFORM if tenant == PLATFORM else About.TENANT}
-    waivers = () if tenant == PLATFORM else scope.tenant(tenant).waivers
     results = [result for rule in rules if rule.about in wanted for result in _judge(rule, view)]
     return [waived(result, waivers, today) for result in results]
 

@@ -27,6 +27,7 @@ from localcloud.gcp.places import GcpPlaces
 from localcloud.gcp.storage import Storage
 from localcloud.gcp.tokens import Tokens
 from localcloud.message import Message
+from tenancy.names import PLATFORM_TENANT as PLATFORM
 
 _GENERATE = re.compile(r"/v1/projects/-/serviceAccounts/([^/:]+):generateAccessToken")
 BOOTSTRAP_ROLES = (
@@ -62,11 +63,21 @@ class GoogleCloud:
             return oauth_error(error) if message.raw_path == "/v1/token" else rendered(error)
 
     def origin(self, network: str | None) -> Origin:
-        """Where a listener's requests come from: `network` is a full resource name, None the internet."""
+        """Where a listener's requests come from: full name of a network or of a project; None is the internet."""
         if network is None:
             return INTERNET
         asset = self.deployed.assets[network]
-        return Origin(self.deployed.ancestors(asset.name)[0], network)
+        project = self.deployed.ancestors(asset.name)[0]
+        return Origin(project, network if asset.type.startswith("compute.") else "")
+
+    def audit_project(self) -> str | None:
+        """Full name of the platform's audit project: the scan's machine stands in it."""
+        for asset in self.deployed.of_type("cloudresourcemanager.googleapis.com/Project"):
+            if (asset.data.get("labels") or {}).get("tenant") == PLATFORM and asset.data["projectId"].endswith(
+                "-audit"
+            ):
+                return asset.name
+        return None
 
     def networks(self) -> dict[str, str]:
         """Tenant to the full name of its network: that of the project with the tenant's label."""

@@ -50,6 +50,13 @@ async def serve(places: GcpPlaces) -> None:
         kms = rpc.open(f"network:{network}", cloud.origin(network))
         project = cloud.deployed.assets[cloud.deployed.assets[network].parent].data["projectId"]
         status["networks"][tenant] = {"network": network, "project": project, "endpoint": address, "kms": kms}
+    if (audit := cloud.audit_project()) is not None:
+        port = await listeners.open(f"{Door.NETWORK}:{audit}", Listener(Door.NETWORK, audit))
+        status["audit"] = {
+            "project": cloud.deployed.assets[audit].data["projectId"],
+            "endpoint": f"http://{HOST}:{port}",
+            "kms": rpc.open(f"project:{audit}", cloud.origin(audit)),
+        }
     cloud.endpoint_of = lambda origin: _same_project(endpoints, origin)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

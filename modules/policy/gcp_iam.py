@@ -103,6 +103,8 @@ AUDITOR_PERMISSIONS = (
     "accesscontextmanager.accessPolicies.get",
     "accesscontextmanager.servicePerimeters.get",
     "accesscontextmanager.servicePerimeters.list",
+    "billing.budgets.get",
+    "billing.budgets.list",
     "cloudasset.assets.listAccessPolicy",
     "cloudasset.assets.listIamPolicy",
     "cloudasset.assets.listOrgPolicy",

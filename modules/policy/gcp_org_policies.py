@@ -45,6 +45,9 @@ KEY_SERVICES = (
 )
 """What the key project uses."""
 
+LOOKED_AT = ("cloudasset.googleapis.com", "privilegedaccessmanager.googleapis.com")
+"""What the scan asks about the key project."""
+
 CMEK_SERVICES = (
     "artifactregistry.googleapis.com",
     "bigquery.googleapis.com",
@@ -132,7 +135,7 @@ def tenant_policies(scope: GcpScope) -> dict[str, Document]:
 def key_project_policies(scope: GcpScope) -> dict[str, Document]:
     """What the key project has beyond the folder's: fewer services, and the tenant's region."""
     return {
-        "gcp.restrictServiceUsage": allow(KEY_SERVICES),
+        "gcp.restrictServiceUsage": allow((*KEY_SERVICES, *LOOKED_AT)),
         "gcp.resourceLocations": allow([f"in:{scope.region}-locations"]),
     }
 

@@ -1,9 +1,12 @@
 """Every planted leak on Google Cloud is found with a witness; the clean state and its fixes raise no alarm."""
 
+from dataclasses import replace
+
 import pytest
 
 from compliance.estate.from_facts import estate_of_facts
 from compliance.estate.model import PATHS
+from compliance.facts.fact import Fact, Status
 from compliance.prove.engine import prove
 from compliance.reason.gcp import authorise, parse_question
 from tests.leaks import clean
@@ -33,6 +36,25 @@ def test_clean_state_raises_no_alarm(locks):
     assert set(verdicts(proofs).values()) == {"proved"}
     assert not proofs.outside
     assert all(proof.verdict == "proved" for proof in proofs.obligations)
+    assert {lock.path for lock in proofs.locks} == {"identity", "resource", "network"}
+    assert {lock.verdict for lock in proofs.locks} == ({"proved"} if locks else {"violated"})
+
+
+@pytest.mark.parametrize("lock", ["identity", "resource", "network"])
+def test_a_missing_lock_is_reported_while_the_others_hold(lock):
+    state = GoogleState(locks=True)
+    if lock == "identity":
+        state.bindings = [b for b in state.bindings if state.numbers(B)[0] not in b["name"]]
+    elif lock == "resource":
+        state.denials = {node: held for node, held in state.denials.items() if node != state.node(B)}
+    else:
+        state.perimeters.pop(f"bh_{B}")
+    proofs = proofs_of(state)
+    broken = [found for found in proofs.locks if found.verdict != "proved"]
+    assert {(found.path, found.to) for found in broken} == {(lock, B)}
+    assert all(found.witness for found in broken)
+    assert set(verdicts(proofs).values()) == {"proved"}
+    assert proofs.worst == "violated"
 
 
 @pytest.mark.parametrize("locks", [False, True], ids=["locks off", "locks on"])
@@ -180,6 +202,48 @@ def test_a_project_without_assets_is_indeterminate():
     proofs = proofs_of(state)
     assert {proofs.verdict(A, B, path) for path in PATHS} == {"indeterminate"}
     assert {proofs.verdict(B, A, path) for path in PATHS} == {"proved"}
+
+
+def test_a_listing_of_some_types_does_not_stand_for_the_project():
+    """As when the organisation's own listing names a project whose own listing was never made."""
+    state = GoogleState()
+    facts = [
+        replace(fact, params={**fact.params, "assetTypes": ["cloudresourcemanager.googleapis.com/Project"]})
+        if fact.params.get("contentType") == "RESOURCE"
+        else fact
+        for fact in state.facts()
+    ]
+    proofs = prove(estate_of_facts(facts, state.scope()))
+    assert {proofs.verdict(A, B, path) for path in PATHS} == {"indeterminate"}
+
+
+def test_listings_by_project_are_joined():
+    state = GoogleState()
+    facts = []
+    for fact in state.facts():
+        pages = fact.response.get("assets") if fact.api == "cloudasset:ListAssets" else None
+        if pages is None or fact.params["contentType"] not in ("RESOURCE", "IAM_POLICY"):
+            facts.append(fact)
+            continue
+        by_node: dict[str, list] = {}
+        for asset in pages:
+            by_node.setdefault(asset["ancestors"][0], []).append(asset)
+        facts += [
+            replace(fact, params={**fact.params, "parent": n}, response={"assets": a}) for n, a in by_node.items()
+        ]
+    proofs = prove(estate_of_facts(facts, state.scope()))
+    assert set(verdicts(proofs).values()) == {"proved"}
+
+
+@pytest.mark.parametrize("api", ["ListBucketAccessControls", "ListDefaultObjectAccessControls"])
+def test_access_control_lists_may_come_from_reads_of_their_own(api):
+    state = GoogleState(locks=False)
+    state.data(state.bucket(B))["iamConfiguration"]["uniformBucketLevelAccess"]["enabled"] = False
+    state.object_lists[f"bh-{B}-data"] = []
+    entry = {"entity": f"user-{state.account(A)}", "role": "READER"}
+    own = Fact(f"storage:{api}", {"bucket": f"bh-{B}-data"}, "1", "global", "", "", "", Status.OK, {"items": [entry]})
+    proofs = prove(estate_of_facts([*state.facts(), own], state.scope()))
+    assert proofs.verdict(A, B, "data") == "violated"
 
 
 def test_object_lists_that_were_not_read_are_indeterminate():

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
@@ -202,6 +203,20 @@ def test_the_data_owner_rotates_under_the_deployed_policies_and_training_goes_on
     assert "KMS refused decrypt (AccessDeniedException)" in said["fresh"]
     again = bulkhead(workplace, "train", "jobs/acme-biopsies.yaml", "--json")
     assert again.returncode == 0, again.stderr[-2000:]
+
+
+@pytest.mark.usefixtures("after_demo")
+def test_two_nodes_train_together_and_judge_each_others_measurements(workplace: Path) -> None:
+    document = yaml.safe_load((workplace / "jobs" / "acme-biopsies.yaml").read_text())
+    document |= {"run": "two-nodes", "nodes": {"count": 2, "attested": True}}
+    document["training"] |= {"steps": 10, "checkpoint_every": 5}
+    (workplace / "two-nodes.yaml").write_text(yaml.safe_dump(document))
+    done = bulkhead(workplace, "train", "two-nodes.yaml", "--json")
+    assert done.returncode == 0, done.stderr[-2000:]
+    result = json.loads(done.stdout)
+    assert result["nodes"]["attested"] == [0, 1]
+    assert result["sandbox"]["network"] == "the job's own peers"
+    assert result["step"] == 10
 
 
 @pytest.mark.usefixtures("after_demo")

@@ -28,10 +28,10 @@ BELIEVER = (
     "-c",
     """
 import sys, trainer.agent.__main__ as command
+from trainer.nodes import place
 from trainer.nodes.fabric import FabricFacts
-real = command.NodePlace
 facts = FabricFacts(cloud="test", machine_type="veth", encrypted=True, source="the test says so, and it is not true")
-command.NodePlace = lambda rank, address: real(rank, address, fabric=facts)
+place.machine_facts = lambda job, environment: facts
 raise SystemExit(command.main(sys.argv[1:]))
 """,
 )
@@ -74,6 +74,17 @@ class Agent:
 
     def kill_worker(self) -> None:
         os.kill(self.event("worker")["pid"], signal.SIGKILL)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stops the worker, and with it the job, while the context lasts."""
+        pid = self.event("worker")["pid"]
+        (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(int(child), signal.SIGCONT)
 
     def end(self) -> dict[str, Any]:
         """The last event, once the agent has ended."""

@@ -84,8 +84,8 @@ def of_organisation(scope: GoogleScope, billing_account: str) -> Iterator[Call]:
         yield Call("billingbudgets:ListBudgets", number, f"/v1/{account}/budgets", {"parent": account})
 
 
-def of_project(number: str) -> Iterator[Call]:
-    """What is asked about one project, recorded under its number."""
+def of_project(number: str, *, machines: bool) -> Iterator[Call]:
+    """What is asked about one project, recorded under its number; quotas where it may have `machines`."""
     parent = f"projects/{number}"
     yield assets(number, parent, "RESOURCE", then=_details)
     yield assets(number, parent, "IAM_POLICY")
@@ -93,7 +93,8 @@ def of_project(number: str) -> Iterator[Call]:
     yield _bindings(number, parent)
     place = f"{parent}/locations/global"
     yield Call("privilegedaccessmanager:ListEntitlements", number, f"/v1/{place}/entitlements", {"parent": place})
-    yield Call("cloudquotas:ListQuotaPreferences", number, f"/v1/{place}/quotaPreferences", {"parent": place})
+    if machines:
+        yield Call("cloudquotas:ListQuotaPreferences", number, f"/v1/{place}/quotaPreferences", {"parent": place})
 
 
 def _denials(number: str, node: str) -> Iterator[Call]:

@@ -59,7 +59,8 @@ class GooglePlan:
 def collect(plan: GooglePlan, record: Callable[[Fact], None]) -> None:
     """Makes every call and all that follow from their answers; `record` takes each fact, from any thread."""
     work = list(of_organisation(plan.scope, plan.billing_account))
-    work += [call for number in plan.projects for call in of_project(number)]
+    own = {tenant.project_number for tenant in plan.scope.tenants}
+    work += [call for number in plan.projects for call in of_project(number, machines=number in own)]
     reader = _Reader(plan, record)
     with ThreadPoolExecutor(plan.workers, thread_name_prefix="collect-google") as pool:
         running: set[Future[list[Call]]] = {pool.submit(reader.read, call) for call in work}

@@ -32,6 +32,8 @@ _ELEMENTS: Final = (
     "servicePerimeters", "accessLevels", "acl", "roles", "groups",
 )  # fmt: skip
 _REQUEST: Final = ("permission", "method", "service", "resource", "principal", "context", "source", "members", "also")
+_PARTS: Final = ("rules", "spec", "booleanPolicy", "listPolicy", "restoreDefault")
+"""What makes an object a policy itself rather than a level of policies."""
 _PERMISSION: Final = re.compile(r"[a-zA-Z0-9]+(?:\.[a-zA-Z0-9_]+){2,}")
 _NODE: Final = re.compile(r"(?:projects|folders|organizations)/[^/]+")
 _Parsed = TypeVar("_Parsed")
@@ -101,6 +103,9 @@ def _by_level(
     for index, item in enumerate(a_list(document, place, "a list of levels, each with `level` and `policy`")):
         where = f"{place}[{index}]"
         level = an_object(item, where, "an object with `level` and `policy`")
+        if "bindings" in level:
+            found.append(parse(level, a_text(level, "level", where, str(index)), where))
+            continue
         refuse_lookalikes(dict(level), ("level", member), where)
         if member not in level:
             raise ComplianceError(where, f"expected `{member}`, the policy of this level")
@@ -113,6 +118,9 @@ def _policies(document: Any, place: str, parse: Callable[[Any, str, str], _Parse
     for index, item in enumerate(a_list(document, place, "a list of levels, each with `level` and `policies`")):
         where = f"{place}[{index}]"
         level = an_object(item, where, "an object with `level` and `policies`")
+        if any(part in level for part in _PARTS):
+            found.append(parse(level, a_text(level, "level", where, str(index)), where))
+            continue
         refuse_lookalikes(dict(level), ("level", "policies"), where)
         if not isinstance(level.get("policies"), list):
             raise ComplianceError(where, "expected an object with `level` and `policies` (a list)")

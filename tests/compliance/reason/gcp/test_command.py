@@ -58,6 +58,15 @@ def test_question_may_say_its_cloud_itself_and_clouds_may_be_mixed():
     assert [one["decision"] for one in json.loads(done.stdout)] == ["allowed", "denied"]
 
 
+def test_policy_may_stand_in_place_of_its_level():
+    bare = ask(allowPolicies=[{"bindings": [bind(ADA)]}])
+    assert authorise(*parse_question(bare)).decision == "allowed"
+    rules = deny("principalSet://goog/public:all")["policies"][0]
+    assert authorise(*parse_question(bare | {"denyPolicies": [rules]})).decision == "denied"
+    off = {"constraint": "constraints/gcp.restrictServiceUsage", "listPolicy": {"allValues": "DENY"}}
+    assert authorise(*parse_question(bare | {"organizationPolicies": [off]})).decision == "denied"
+
+
 def test_unknown_cloud_is_bad_input():
     error = run(ALLOWED, "--cloud", "azure").exception
     assert isinstance(error, CommandError)

@@ -1,0 +1,1 @@
+"""Rules about tenants on Google Cloud."""

@@ -1,0 +1,241 @@
+"""The trail: of the whole organisation, on, with digests and data events, kept in the audit account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from compliance.rules.model import About, Outcome, Resource, Rule, Severity, decide, failed, judge_problems
+from compliance.rules.populations import the_account
+from compliance.rules.view import View
+
+_TRAILS = "cloudtrail:DescribeTrails"
+
+_LATE = timedelta(hours=24)
+
+
+def trails(view: View) -> Iterator[Resource]:
+    """The organisation's trails, seen from the management account; `data` is the description."""
+    for trail in view.items(_TRAILS, "trailList", view.management):
+        if trail.get("IsOrganizationTrail"):
+            yield Resource(trail["TrailARN"], trail)
+
+
+def _there_is_one(view: View, _resource: Resource) -> Outcome:
+    found = [trail.id for trail in trails(view)]
+    return decide(bool(found), f"{len(found)} organisation trail", "there is no organisation trail")
+
+
+def _everywhere(_view: View, resource: Resource) -> Outcome:
+    trail = resource.data
+    problems = [] if trail.get("IsMultiRegionTrail") else ["only one region"]
+    problems += [] if trail.get("IncludeGlobalServiceEvents") else ["no events of global services (IAM, STS)"]
+    return judge_problems(problems, "all regions and global services")
+
+
+def _logging(view: View, resource: Resource) -> Outcome:
+    status = view.one("cloudtrail:GetTrailStatus", view.management, Name=resource.id) or {}
+    problems = [] if status["IsLogging"] else ["the trail is stopped"]
+    if status.get("LatestDeliveryError"):
+        problems.append(f"delivery fails: {status['LatestDeliveryError']}")
+    return judge_problems(problems, "the trail is on and delivers")
+
+
+def _no_gap(view: View, resource: Resource) -> Outcome:
+    facts = view.graph.facts(view.management, "cloudtrail:GetTrailStatus", Name=resource.id)
+    status = view.one("cloudtrail:GetTrailStatus", view.management, Name=resource.id) or {}
+    last = status.get("LatestDeliveryTime")
+    if last is None:
+        return failed("nothing was ever delivered")
+    gap = datetime.fromisoformat(facts[0].ended.replace("Z", "+00:00")) - datetime.fromisoformat(
+        last.replace("Z", "+00:00")
+    )
+    return decide(gap < _LATE, f"last delivery on {last}", f"nothing was delivered since {last}")
+
+
+def _digests(_view: View, resource: Resource) -> Outcome:
+    on = resource.data.get("LogFileValidationEnabled")
+    return decide(bool(on), "digest files chain the log files", "log files carry no digest chain")
+
+
+def _trail_key(view: View, resource: Resource) -> Outcome:
+    key = resource.data.get("KmsKeyId", "")
+    own = view.scope.audit_account in key
+    return decide(own, f"encrypted under {key}", f"encrypted under {key or 'no key'}, not under the audit account's")
+
+
+def _trail_target(view: View, resource: Resource) -> Outcome:
+    bucket = resource.data.get("S3BucketName")
+    return decide(
+        bucket == view.scope.audit_bucket, f"goes to {bucket}", f"goes to {bucket}, not to {view.scope.audit_bucket}"
+    )
+
+
+def _data_events(view: View, resource: Resource) -> Outcome:
+    answer = view.one("cloudtrail:GetEventSelectors", view.management, TrailName=resource.id) or {}
+    seen = {
+        kind
+        for selector in answer.get("EventSelectors", [])
+        for entry in selector.get("DataResources", [])
+        for kind in [entry["Type"]]
+        if any(value.rstrip("/") in {"arn:aws:s3", "arn:aws:lambda"} for value in entry.get("Values", []))
+    }
+    for advanced in answer.get("AdvancedEventSelectors", []):
+        fields = {entry["Field"]: entry for entry in advanced["FieldSelectors"]}
+        whole = not set(fields) - {"eventCategory", "resources.type"}
+        if fields.get("eventCategory", {}).get("Equals") == ["Data"] and whole:
+            seen |= set(fields.get("resources.type", {}).get("Equals", []))
+    return decide(
+        "AWS::S3::Object" in seen,
+        "reads and writes of every object are recorded",
+        "object reads and writes are not recorded for every bucket",
+    )
+
+
+def _management_events(view: View, resource: Resource) -> Outcome:
+    answer = view.one("cloudtrail:GetEventSelectors", view.management, TrailName=resource.id) or {}
+    simple = any(
+        entry.get("IncludeManagementEvents")
+        and entry.get("ReadWriteType", "All") == "All"
+        and not entry.get("ExcludeManagementEventSources")
+        for entry in answer.get("EventSelectors", [])
+    )
+    advanced = any(
+        len(entry["FieldSelectors"]) == 1 and entry["FieldSelectors"][0].get("Equals") == ["Management"]
+        for entry in answer.get("AdvancedEventSelectors", [])
+    )
+    return decide(
+        simple or advanced, "every management event is recorded, KMS's too", "some management events are left out"
+    )
+
+
+def audit_rule(
+    name: str,
+    title: str,
+    severity: Severity,
+    needs: tuple[str, ...],
+    population: Any,
+    check: Any,
+    threat: str,
+    **parts: Any,
+) -> Rule:
+    """A rule about the record."""
+    return Rule(
+        id=f"audit.{name}",
+        title=title,
+        severity=severity,
+        about=parts.pop("about", About.PLATFORM),
+        threat=threat,
+        blind=parts.pop("blind", "What the records say; monitoring reads them."),
+        remediation=parts.pop("remediation", "Deploy the audit stack; find out in the trail who changed it."),
+        objectives=parts.pop("objectives", ("audit.logging",)),
+        needs=needs,
+        population=population,
+        check=check,
+        empty=parts.pop("empty", Rule.empty),
+    )
+
+
+TRACES_REMOVED = "Whoever attacks removes the traces."
+
+_NO_TRAIL = failed("there is no organisation trail")
+
+IMMUTABLE = ("audit.immutable",)
+
+RULES: tuple[Rule, ...] = (
+    audit_rule(
+        "trail-exists",
+        "There is an organisation trail",
+        Severity.CRITICAL,
+        (_TRAILS,),
+        the_account,
+        _there_is_one,
+        TRACES_REMOVED,
+    ),
+    audit_rule(
+        "trail-everywhere",
+        "The trail covers all regions and global services",
+        Severity.HIGH,
+        (_TRAILS,),
+        trails,
+        _everywhere,
+        "An attack in another region leaves no trace.",
+        empty=_NO_TRAIL,
+    ),
+    audit_rule(
+        "trail-on",
+        "The trail is on and delivers",
+        Severity.CRITICAL,
+        (_TRAILS, "cloudtrail:GetTrailStatus"),
+        trails,
+        _logging,
+        TRACES_REMOVED,
+        empty=_NO_TRAIL,
+    ),
+    audit_rule(
+        "trail-no-gap",
+        "The trail delivered within the last day",
+        Severity.HIGH,
+        (_TRAILS, "cloudtrail:GetTrailStatus"),
+        trails,
+        _no_gap,
+        TRACES_REMOVED,
+        empty=_NO_TRAIL,
+        blind="Gaps between deliveries; `bulkhead evidence trail` names those.",
+    ),
+    audit_rule(
+        "trail-digests",
+        "Log files are chained by digests",
+        Severity.HIGH,
+        (_TRAILS,),
+        trails,
+        _digests,
+        "Records are changed afterwards.",
+        objectives=IMMUTABLE,
+        empty=_NO_TRAIL,
+        blind="Whether the chain was checked; `bulkhead evidence trail` does that.",
+    ),
+    audit_rule(
+        "trail-key",
+        "The trail is encrypted under the audit account's key",
+        Severity.MEDIUM,
+        (_TRAILS,),
+        trails,
+        _trail_key,
+        "Shredding a tenant's key destroys the evidence about it.",
+        objectives=IMMUTABLE,
+        empty=_NO_TRAIL,
+    ),
+    audit_rule(
+        "trail-target",
+        "The trail goes to the audit bucket",
+        Severity.HIGH,
+        (_TRAILS,),
+        trails,
+        _trail_target,
+        TRACES_REMOVED,
+        objectives=IMMUTABLE,
+        empty=_NO_TRAIL,
+    ),
+    audit_rule(
+        "trail-data-events",
+        "Reads and writes of every object are recorded",
+        Severity.HIGH,
+        (_TRAILS, "cloudtrail:GetEventSelectors"),
+        trails,
+        _data_events,
+        "Nobody can say who read the data.",
+        empty=_NO_TRAIL,
+    ),
+    audit_rule(
+        "trail-management-events",
+        "Every management event is recorded",
+        Severity.HIGH,
+        (_TRAILS, "cloudtrail:GetEventSelectors"),
+        trails,
+        _management_events,
+        "Use of keys or changes of policies leave no trace.",
+        empty=_NO_TRAIL,
+    ),
+)
