@@ -120,9 +120,9 @@ def debug_build(place: Range) -> Refusal:
 
 
 def foreign_key(place: Range) -> Refusal:
-    """A genuine machine of one tenant asks for the other's key."""
-    found = place.boot(job={**place.job, "run": f"{place.job['run']}-foreign", "data_key": place.foreign_key})
-    tried = "open data with another tenant's key, on a genuine machine"
+    """A genuine machine of one tenant asks for a data key under the other's key."""
+    found = place.boot(job={**place.job, "run": f"{place.job['run']}-foreign", "checkpoint_key": place.foreign_key})
+    tried = "use another tenant's key, on a genuine machine"
     return _judged(place, "foreign-key", tried, found, register=None)
 
 
