@@ -114,7 +114,7 @@ def boot(
         control = Path(short) / "control"
         started = time.monotonic()
         process = subprocess.Popen(
-            qemu(machine, variables, chip, control, console),
+            tpm.tethered(qemu(machine, variables, chip, control, console)),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -204,12 +204,12 @@ def converse(
     messages: list[dict[str, Any]] = []
     times: dict[str, float] = {}
     deadline = started + limit
-    while not control.exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            return messages, times
-        time.sleep(0.02)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-        line.connect(str(control))
+        while line.connect_ex(str(control)) != 0:
+            # The socket is there before QEMU listens to it.
+            if process.poll() is not None or time.monotonic() > deadline:
+                return messages, times
+            time.sleep(0.05)
         line.sendall(question)
         buffer = b""
         line.settimeout(GLANCE)

@@ -18,6 +18,8 @@ from images.workspace import CHECKOUT, Workspace
 
 LIST = Path(__file__).with_name("tools-packages.txt")
 """The tree's packages, one per line."""
+BASE = ("apt", "ca-certificates", "debian-archive-keyring")
+"""What debootstrap installs besides the minimal set, so that apt can install the rest."""
 COMPLETE = "complete"
 """File in the tree that is written last: a tree without it was interrupted and is made again."""
 SOURCE, STATE = "/src", "/state"
@@ -69,21 +71,49 @@ def make(workspace: Workspace, mirror: Mirror) -> Path:
         shutil.rmtree(tree)
     workspace.debs.mkdir(parents=True, exist_ok=True)
     command = [
-        "debootstrap",
-        "--variant=minbase",
-        f"--cache-dir={workspace.debs}",
-        f"--include={','.join(names(LIST))}",
-        RELEASE,
-        str(tree),
-        mirror.archive,
+        *("debootstrap", "--variant=minbase", f"--cache-dir={workspace.debs}"),
+        *(f"--include={','.join(BASE)}", RELEASE, str(tree), mirror.archive),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ImageError(f"debootstrap failed with {done.returncode}: {(done.stdout + done.stderr).strip()[-600:]}")
     for name in (SOURCE, STATE):
         (tree / name.lstrip("/")).mkdir(exist_ok=True)
+    install(workspace, mirror)
     marker.write_text(wanted)
     return tree
+
+
+def install(workspace: Workspace, mirror: Mirror) -> None:
+    """Installs the list with apt: debootstrap does not know virtual packages and alternatives.
+
+    Raises:
+        ImageError: apt failed.
+    """
+    apt = workspace.tools / "etc" / "apt"
+    (apt / "sources.list").unlink(missing_ok=True)
+    for name, text in {
+        "sources.list.d/debian.sources": mirror.sources(),
+        "apt.conf.d/90bulkhead": mirror.apt_configuration(),
+    }.items():
+        (apt / name).parent.mkdir(parents=True, exist_ok=True)
+        (apt / name).write_text(text)
+    (workspace.debs / "partial").mkdir(parents=True, exist_ok=True)
+    cache = f"Dir::Cache::archives={inside(workspace.debs, workspace)}"
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    run(workspace, ["apt-get", "update", "-q"], environment=quiet)
+    command = [
+        "apt-get",
+        "install",
+        "-q",
+        "-y",
+        "--no-install-recommends",
+        "-o",
+        cache,
+        "-o",
+        "APT::Sandbox::User=root",
+    ]
+    run(workspace, [*command, *names(LIST)], environment=quiet)
 
 
 def fix_signing_time(workspace: Workspace, epoch: int) -> None:

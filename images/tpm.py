@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from images.errors import ImageError
@@ -30,6 +30,15 @@ def program(name: str) -> str:
     return found
 
 
+def tethered(command: list[str]) -> list[str]:
+    """The command, killed when the process that starts it ends in whatever way: no machine outlives its owner.
+
+    Raises:
+        ImageError: setpriv (util-linux) is not installed.
+    """
+    return [program("setpriv"), "--pdeathsig", "KILL", *command]
+
+
 def run(command: list[str], environment: dict[str, str] | None = None) -> None:
     """Runs one tool.
 
@@ -43,9 +52,10 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> None:
         raise ImageError(f"{command[0]} ended with {done.returncode}: {(done.stdout + done.stderr).strip()[-500:]}")
 
 
-def manufacture(directory: Path) -> Path:
+def manufacture(directory: Path, setup: Sequence[str] = ()) -> Path:
     """Makes a TPM with both banks active and a restricted attestation key at `AK_HANDLE`.
 
+    `setup` is told to `swtpm_setup` besides: `images.endorsement` has a certificate made with it.
     Returns the file with the key's TPM2B_PUBLIC. Whoever made the machine knows from here which key it attests with:
     this is the part that the hypervisor plays for EC2's NitroTPM and Google's vTPM.
 
@@ -57,12 +67,13 @@ def manufacture(directory: Path) -> Path:
     if public.is_file():
         return public
     state.mkdir(parents=True, exist_ok=True)
-    run([program("swtpm_setup"), "--tpm2", "--tpmstate", str(state), "--pcr-banks", BANKS, "--overwrite"])
+    run([program("swtpm_setup"), "--tpm2", "--tpmstate", str(state), "--pcr-banks", BANKS, "--overwrite", *setup])
     with running(state, tcti=True) as socket, tempfile.TemporaryDirectory() as scratch:
         access = {"TPM2TOOLS_TCTI": f"swtpm:path={socket}"}
         endorsement, key = f"{scratch}/ek.ctx", f"{scratch}/ak.ctx"
         run([program("tpm2_startup"), "-c"], access)
-        run([program("tpm2_createek"), "-c", endorsement, "-G", "ecc", "-Q"], access)
+        # The template of RSA endorsement keys gives the same key again that a certificate was made for.
+        run([program("tpm2_createek"), "-c", endorsement, "-G", "rsa" if setup else "ecc", "-Q"], access)
         attesting = ["-C", endorsement, "-c", key, "-G", "ecc", "-g", "sha256", "-s", "ecdsa", "-u", str(public), "-Q"]
         run([program("tpm2_createak"), *attesting], access)
         run([program("tpm2_flushcontext"), "-t"], access)
@@ -85,7 +96,7 @@ def running(state: Path, *, tcti: bool = False) -> Iterator[Path]:
         if tcti:
             command += ["--server", f"type=unixio,path={data}"]
         command += ["--flags", "not-need-init" if tcti else "startup-clear"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(tethered(command), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         socket = data if tcti else control
         try:
             deadline = time.monotonic() + START_PATIENCE

@@ -2,7 +2,8 @@
 
 Sources: RFC 5652 section 6 (EnvelopedData), RFC 8017 appendix A.2.1 (RSAES-OAEP parameters), RFC 3565 (AES in CMS);
 AWS KMS API Reference, `RecipientInfo` and `CiphertextForRecipient`. Encryption is `cryptography`'s; this file only
-writes the ASN.1 around it.
+writes the ASN.1 around it, in the form in which KMS sends it: indefinite lengths and the content as an octet string
+inside (X.690 sections 8.1.3.6 and 8.7), which a reader of DER alone refuses.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _AES256_CBC = "2.16.840.1.101.3.4.1.42"
 
 
 def envelop(plaintext: bytes, recipient: RSAPublicKey) -> bytes:
-    """DER of a ContentInfo with EnvelopedData: AES-256-CBC under a fresh key, that under RSAES-OAEP with SHA-256."""
+    """BER of a ContentInfo with EnvelopedData: AES-256-CBC under a fresh key, that under RSAES-OAEP with SHA-256."""
     key, iv = secrets.token_bytes(32), secrets.token_bytes(16)
     padder = padding.PKCS7(128).padder()
     encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
@@ -41,12 +42,15 @@ def envelop(plaintext: bytes, recipient: RSAPublicKey) -> bytes:
         + _tlv(_SEQUENCE, _oid(_RSAES_OAEP) + parameters)
         + _tlv(_OCTETS, recipient.encrypt(key, oaep)),
     )
-    encrypted = _tlv(
-        _SEQUENCE,
-        _oid(_DATA) + _tlv(_SEQUENCE, _oid(_AES256_CBC) + _tlv(_OCTETS, iv)) + _tlv(0x80, content),
-    )
-    enveloped = _tlv(_SEQUENCE, version_2 + _tlv(_SET, info) + encrypted)
-    return _tlv(_SEQUENCE, _oid(_ENVELOPED_DATA) + _tlv(0xA0, enveloped))
+    cipher = _tlv(_SEQUENCE, _oid(_AES256_CBC) + _tlv(_OCTETS, iv))
+    encrypted = _open(_SEQUENCE, _oid(_DATA) + cipher + _open(0xA0, _tlv(_OCTETS, content)))
+    enveloped = _open(_SEQUENCE, version_2 + _tlv(_SET, info) + encrypted)
+    return _open(_SEQUENCE, _oid(_ENVELOPED_DATA) + _open(0xA0, enveloped))
+
+
+def _open(tag: int, value: bytes) -> bytes:
+    """Tag, indefinite length, value and the end-of-contents octets (X.690 section 8.1.3.6)."""
+    return bytes((tag, 0x80)) + value + b"\0\0"
 
 
 def _tlv(tag: int, value: bytes) -> bytes:

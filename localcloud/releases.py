@@ -26,7 +26,7 @@ from attestation.release.aws import release_denials
 from attestation.release.explain import booted, in_words
 from attestation.release.offline import decide
 from attestation.release.policy import ReleasePolicy, load_release_policy
-from attestation.result import Claims
+from attestation.result import Claims, Status, sentence
 from localcloud.access import Access
 from localcloud.deployed.tags import resource_tags
 from localcloud.errors import ApiError, LocalCloudError
@@ -173,8 +173,11 @@ def _mismatches(policy: ReleasePolicy, claims: Claims, role: str, now: datetime)
         return []
     assert policy.aws is not None  # as above
     words = in_words(policy, claims, canary=role in policy.aws.canary_users)
-    others = [reason for reason in decision.reasons if not (words and reason.startswith("reference_values"))]
-    return [*words, *others]
+    for check in decision.checks:
+        if check.status is not Status.FAIL or (words and check.name == "reference_values"):
+            continue
+        words.append(f"{role} is not {check.expected}" if check.name == "requester" else sentence(check))
+    return words
 
 
 def _role_of(caller: Caller) -> str:

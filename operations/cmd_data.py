@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from operations import training
+from operations import data_owner, training
 from operations.errors import CommandError
 from operations.fleets import AsJson, FleetFolder, open_fleet, selected
 from operations.local import running
@@ -72,6 +72,25 @@ def seal(
         typer.echo(json.dumps(result.model_dump(mode="json")))
     else:
         typer.echo(f"{result.manifest}\n  signed by {result.signer}")
+
+
+@group.command()
+def rotate(
+    tenant_id: Annotated[str, typer.Argument(metavar="TENANT")],
+    data_set: str,
+    version: Annotated[str, typer.Option(help="Which version.")] = "v1",
+    folder: FleetFolder = Path("tenants"),
+    as_json: AsJson = False,
+) -> None:
+    """Wraps a data set's keys under the newest material of the tenant's KMS key; no shard changes by a byte."""
+    fleet = open_fleet(folder)
+    (tenant,) = selected(fleet, tenant_id)
+    training.data_set(tenant, data_set)
+    result = data_owner.rotate(running(workspace()), fleet, tenant, data_set, version)
+    if as_json:
+        typer.echo(json.dumps(result.model_dump(mode="json")))
+    else:
+        typer.echo(f"{data_set} {version}: {result.data_set_keys} data-set keys wrapped anew, data unchanged")
 
 
 def classes(fleet: Fleet, data_set: DataSet, sensitive: list[str]) -> dict[str, str]:

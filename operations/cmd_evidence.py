@@ -145,6 +145,35 @@ def chain(
     raise typer.Exit(Exit.FINDINGS if wrong else Exit.CLEAN)
 
 
+@group.command()
+def trail(
+    folder: Annotated[Path, typer.Argument(help="A copy of the audit bucket (aws s3 sync), digests included.")],
+    keys: Annotated[Path, typer.Option(help="Answer of `aws cloudtrail list-public-keys` for the time in question.")],
+    as_json: AsJson = False,
+) -> None:
+    """Checks the trail's digest chain: signatures, hashes, links, gaps. Exit 1 if it is broken, 3 if it is open."""
+    from compliance.evidence.errors import EvidenceError  # noqa: PLC0415 -- quick start
+    from compliance.evidence.trail import Kind, check_trail  # noqa: PLC0415
+    from compliance.report.neutral import printable  # noqa: PLC0415
+
+    try:
+        held = json.loads(keys.read_text(encoding="utf-8"))
+        found = check_trail(folder, held)
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{keys}: cannot be read: {error}") from error
+    except EvidenceError as error:
+        raise CommandError(str(error)) from error
+    if as_json:
+        findings = [one.to_json() for one in found.findings]
+        typer.echo(json.dumps({"digests": found.digests, "log_files": found.log_files, "findings": findings}))
+    else:
+        typer.echo(f"{found.digests} digests, {found.log_files} log files")
+        for one in found.findings:
+            typer.echo(printable(f"{one.kind:<8} {one.file}: {one.sentence}"))
+    wrong = [one for one in found.findings if one.kind is not Kind.OPEN]
+    raise typer.Exit(Exit.FINDINGS if wrong else Exit.INDETERMINATE if found.findings else Exit.CLEAN)
+
+
 def _next(folder: Path) -> tuple[int, str | None]:
     from compliance.evidence.cadence import links  # noqa: PLC0415 -- quick start
 

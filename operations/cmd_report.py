@@ -1,4 +1,4 @@
-"""`bulkhead report`, `guarantees`, `risks` and `drift`: what a bundle of facts says, in the format that one needs."""
+"""Commands about what a bundle of facts says: `report`, `guarantees`, `risks`, `drift`; and `controls`."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def register(app: typer.Typer) -> None:
     app.command("guarantees")(guarantees)
     app.command("risks")(risks)
     app.command("drift")(drift)
+    app.command("controls")(controls)
 
 
 def report(
@@ -134,6 +135,29 @@ def risks(bundle: From, as_json: AsJson = False) -> None:
         typer.echo(json.dumps({"risks": [risk.to_json() for risk in risks_of(made)]}, ensure_ascii=False))
     else:
         typer.echo(render(made), nl=False)
+
+
+def controls(
+    catalogue: Annotated[str | None, typer.Option(help="Only this catalogue.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lists every control of the catalogues: the rules that support it and their limits, or who else answers for it."""
+    from compliance.controls.applicability import applicability  # noqa: PLC0415 -- quick start
+    from compliance.controls.load import catalogues  # noqa: PLC0415
+
+    if catalogue is not None and catalogue not in catalogues():
+        msg = f"--catalogue {catalogue}: there are {', '.join(catalogues())}"
+        raise CommandError(msg)
+    chosen = {name: applicability(name) for name in ([catalogue] if catalogue else catalogues())}
+    if as_json:
+        typer.echo(json.dumps({"controls": [one.to_json() for all_ in chosen.values() for one in all_]}))
+        return
+    for name, found in chosen.items():
+        supported = sum(bool(one.rules) for one in found)
+        typer.echo(f"{catalogues()[name].title}: rules support {supported} of {len(found)} controls")
+        for one in found:
+            held = f"{len(one.rules)} rules; limits: {' '.join(one.limits)}" if one.rules else f"{one.who}: {one.why}"
+            typer.echo(f"  {one.control}  {one.title}{': ' if one.title else ''}{held}")
 
 
 def drift(

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from operations.errors import CommandError, Exit
-from operations.fleets import AsJson, FleetFolder, open_fleet, tenant_template
+from operations.fleets import AsJson, FleetFolder, checked_fleet, open_fleet, tenant_template
 from tenancy import schema
 from tenancy.base import Spec
 from tenancy.errors import SpecError
@@ -51,7 +51,7 @@ def list_tenants(folder: FleetFolder = Path("tenants"), as_json: AsJson = False)
 def validate(folder: FleetFolder = Path("tenants"), as_json: AsJson = False) -> None:
     """Checks every tenant file and all of them together; exit 2 lists every problem at once."""
     try:
-        fleet = load(folder)
+        fleet = checked_fleet(folder)
     except SpecError as error:
         if as_json:
             problems = [vars(problem) for problem in error.problems]

@@ -27,10 +27,15 @@ TenantIds = Annotated[
 def open_fleet(folder: Path) -> Fleet:
     """The fleet in `folder`. Raises `CommandError` with every problem."""
     try:
-        fleet = load(folder)
-        _require_conditions(fleet, folder)
+        return checked_fleet(folder)
     except SpecError as error:
         raise CommandError(str(error)) from error
+
+
+def checked_fleet(folder: Path) -> Fleet:
+    """The fleet in `folder`, and what is compiled from it: raises `SpecError` where a cloud would refuse that."""
+    fleet = load(folder)
+    _require_conditions(fleet, folder)
     return fleet
 
 

@@ -34,6 +34,11 @@ class LocalCloud:
         return self.folder / "ledger"
 
     @property
+    def attestation_roots(self) -> Path:
+        """Folder of the certificates to which the local cloud's attestation documents lead."""
+        return self.folder / "attestation-roots"
+
+    @property
     def endpoint(self) -> str:
         """Address of the main listener."""
         return str(self.status["endpoint"])

@@ -21,6 +21,8 @@ from trainer.nodes.namespace import Namespace, new_namespace, run
 
 NETWORK = IPv4Network("10.90.0.0/24")
 WIRE = "eth0"
+MTU = "9001"
+"""Of every cable, as inside a VPC."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,9 @@ def attach(switch: Namespace, space: Namespace, port: str, interface: str, addre
     peer = ("peer", "name", interface, "netns", f"/proc/self/fd/{space.descriptor}")
     words = switch.command("ip", "link", "add", port, "type", "veth", *peer)
     run(*words, descriptors=(switch.descriptor, space.descriptor))
-    switch.run("ip", "link", "set", port, "master", "switch", "up")
+    switch.run("ip", "link", "set", port, "mtu", MTU, "master", "switch", "up")
     space.run("ip", "address", "add", address, "dev", interface)
-    space.run("ip", "link", "set", interface, "up")
+    space.run("ip", "link", "set", interface, "mtu", MTU, "up")
 
 
 @contextmanager

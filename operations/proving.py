@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from operations.errors import CommandError, Exit
 from operations.plans import read_plans
+from tenancy.errors import SpecError
 
 if TYPE_CHECKING:
     from compliance.facts.scope import Scope
@@ -61,8 +63,14 @@ def require_proof(fleet: Fleet, stacks: Sequence[StackInfo], *, local: bool) -> 
     """
     from compliance.facts.from_tenancy import scope_of  # noqa: PLC0415 - quick start
 
-    scope = scope_of(fleet, local=local)
-    known = {tenant.id for tenant in scope.tenants}
+    # A cloud of which nothing is deployed now has no stacks here, and nothing that they could prove.
+    clouds = {stack.cloud for stack in stacks}
+    concerned = replace(fleet, tenants=tuple(tenant for tenant in fleet.tenants if tenant.cloud in clouds))
+    try:
+        scope = scope_of(concerned, local=local)
+    except SpecError as error:
+        raise CommandError(str(error)) from error
+    known = {tenant.id for tenant in concerned.tenants}
     folder = stacks[0].directory.parent
     proofs = prove_plans(folder, scope)
     deployed = {stack.tenant for stack in stacks if stack.tenant is not None} & known

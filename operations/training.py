@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from operations import gcp_local, gcp_training
+from operations import gcp_local, gcp_training, node_training
 from operations.errors import CommandError, Exit
 from operations.local import LocalCloud, session_from
 from operations.nodes import process, refusals
-from operations.nodes.measurement import CHECKOUT
+from operations.nodes.measurement import CHECKOUT, NAME
 from operations.workspace import workspace
 from tenancy.fleet import Fleet
 from tenancy.tenant import DataSet, Tenant
@@ -120,14 +120,20 @@ def seal(
         raise CommandError(str(error), Exit.FINDINGS) from error
 
 
-def read_job(path: Path) -> dict[str, Any]:
-    """A job document (YAML or JSON). Raises `CommandError` naming the file and what is wrong in it."""
+def read_job(path: Path, nodes: int | None = None) -> dict[str, Any]:
+    """A job document (YAML or JSON), for `nodes` nodes where that is given.
+
+    Raises `CommandError` naming the file and what is wrong in it.
+    """
     from pydantic import ValidationError  # noqa: PLC0415
 
     from trainer.job import JobSpec  # noqa: PLC0415
 
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if nodes is not None and isinstance(document, dict):
+            given = document.get("nodes")
+            document["nodes"] = given | {"count": nodes} if isinstance(given, dict) and nodes > 1 else nodes
         checked = JobSpec.model_validate(document)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         msg = f"{path}: cannot be read as a job: {error}"
@@ -139,13 +145,22 @@ def read_job(path: Path) -> dict[str, Any]:
 
 
 def train(
-    cloud: LocalCloud, fleet: Fleet, tenant: Tenant, job: Mapping[str, Any], event: Event, root: Path = CHECKOUT
+    cloud: LocalCloud,
+    fleet: Fleet,
+    tenant: Tenant,
+    job: Mapping[str, Any],
+    event: Event,
+    root: Path = CHECKOUT,
+    restarts: int = 0,
 ) -> dict[str, Any]:
     """Runs a job on a process node of the tenant: with the machine's identity, its TPM, its network and nothing else.
 
-    `root` is the folder with the trainer that the node runs and measures. Returns the job's result as plain values.
-    Raises `CommandError` with the agent's own words.
+    A job for several nodes runs on as many, which are started again `restarts` times when one is lost (see
+    `operations.node_training`). `root` is the folder with the trainer that the node runs and measures. Returns the
+    job's result as plain values. Raises `CommandError` with the agent's own words.
     """
+    if job.get("nodes"):
+        return node_training.train_on_nodes(cloud, fleet, tenant, job, event, root, restarts)
     if tenant.cloud == "gcp":
         job = gcp_training.job_on_google(fleet, tenant, job, local=True)
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
@@ -177,6 +192,8 @@ def train(
         message = last.get("message") or said[-2000:] or f"the agent ended with status {code} and said nothing"
         why = refusals.reasons_since(cloud.ledger, tenant.id, decided)
         words = "".join(f"\n  {reason}" for reason in why if reason not in message)
+        if any(NAME in reason for reason in why):
+            words += "\n  If the trainer was changed on purpose, accept it: `bulkhead deploy`"
         raise CommandError(
             f"{tenant.id}: training stopped: {message}{words}", Exit.BAD_INPUT if code == 2 else Exit.FINDINGS
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cdktn import TerraformOutput
 from constructs import Construct
 
 from modules.gcp.organisation import Organisation
@@ -27,7 +28,9 @@ class GcpOrganisationStack(GcpPlatformStack):
         organisation.add_audit()
         organisation.add_roles()
         organisation.add_quarantine()
-        organisation.add_audit_project()
+        numbers = {"platform": organisation.add_audit_project()}
         for tenant, names in tenants:
-            organisation.add_tenant(tenant, names)
+            numbers[tenant.id] = organisation.add_tenant(tenant, names)
+        # Numbers belong into the tenant files and platform.yaml; this is where they can be read.
+        TerraformOutput(self, "project_numbers", value=numbers)
         self.folders = {name: folder.name for name, folder in organisation.folders.items()}

@@ -78,6 +78,10 @@ def _google_shape(cloud: Cloud, shape: Shape, source: Source, here: Place) -> li
 
 
 def _google_image(image: Image, source: Source, here: Place) -> list[Problem]:
+    if image.releases or image.canaries:
+        field = "releases" if image.releases else "canaries"
+        message = "has an effect on aws only: a container is measured by its digest"
+        return [source.problem((*here, field), "", message, "List further digests in `also_accepted`")]
     if image.container is not None and image.ami is None:
         return []
     message = "an image on gcp is an OCI image that Confidential Space runs, not an AMI"

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from trainer.formats.names import ColumnName, Digest, Frozen, Name
+from trainer.formats.names import ColumnName, Digest, Frozen, MetricName, Name
 
 
 class DataUse(Frozen):
@@ -84,6 +84,8 @@ class Limits(Frozen):
 
     memory_bytes: int = Field(default=8 << 30, ge=256 << 20)
     processes: int = Field(default=512, ge=16)
+    cpus: float | None = Field(default=None, gt=0, le=4096)
+    """Processors' worth of time; refused where the machine cannot limit it. None takes what is there."""
     seconds: float = Field(default=86400, gt=0)
     """Time for the whole job; the worker is killed after it."""
     silent_seconds: float = Field(default=3600, gt=0)
@@ -135,6 +137,12 @@ class JobSpec(Frozen):
     recipe: RecipeSpec
     training: TrainingSettings = TrainingSettings()
     limits: Limits = Limits()
+    action: Literal["train", "rekey"] = "train"
+    """`rekey` gives the run a new key, wraps its newest checkpoint's file keys under it, and ends."""
+    rekey_days: int | None = Field(default=90, ge=1)
+    """A run whose newest key is older than this gets a new one before it goes on; None never does."""
+    reported: tuple[MetricName, ...] = Field(default=(), max_length=50)
+    """Numbers of a recipe of one's own that go to Prometheus and OpenTelemetry, beside those that every recipe has."""
     checkpoints: str | None = None
     """URL for checkpoints; default `s3://{platform}-{tenant}-checkpoint`."""
     models: str | None = None
@@ -175,6 +183,8 @@ class JobSpec(Frozen):
                 f"nodes: {self.world} nodes cannot share {slices} slices; set training.slices to a multiple of "
                 f"{self.world}, or leave it out"
             )
+        if self.nodes is not None and settings.background_checkpoints:
+            raise ValueError("training: with several nodes checkpoints are saved at once, not background_checkpoints")
         if self.nodes is not None and self.sandbox != "strict":
             raise ValueError("nodes: several nodes need sandbox 'strict': the tunnel ends in the worker's own network")
         return self
@@ -235,7 +245,9 @@ class JobResult(Frozen):
     """URL of the exported model's manifest."""
     model_digest: str | None
     sandbox: dict[str, Any]
-    """What the worker was confined by."""
+    """What the worker was confined by; empty when none was started."""
+    rekeyed: int | None = None
+    """File keys that were wrapped under a new key of the run before anything else; null when there was no new key."""
     nodes: dict[str, Any] | None = None
     """How several nodes were joined: generation, fabric, tunnel, what each of them attested; null for one node."""
     seconds: float

@@ -75,8 +75,8 @@ def _list(values: tuple[str, ...]) -> str:
 
 
 def _empty(path: str) -> str:
-    """An override that is not there or empty: tokens leave out what is empty."""
-    return f"(!has({path}) || size({path}) == 0)"
+    """An override that is not there, null or empty. Real tokens write null, and `size(null)` is an error in CEL."""
+    return f"(!has({path}) || {path} == null || size({path}) == 0)"
 
 
 def _images(policy: ReleasePolicy, target: GcpTarget) -> str:

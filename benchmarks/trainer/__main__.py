@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from benchmarks.trainer import checkpoints, gpu, rotation, shards, steps, tables
+from benchmarks.trainer import checkpoints, gpu, rotation, shards, steps, tables, tunnel
 from benchmarks.trainer.measure import Row, machine
 
 BEGIN: Final = "<!-- benchmarks.trainer: begin -->\n"
@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
         ("checkpoints", lambda: checkpoints.run(3 if chosen.quick else 5, (200,) if chosen.quick else (200, 2000))),
         ("training steps", lambda: steps.run(rounds)),
         ("rotation", lambda: rotation.run(rounds)),
+        ("two nodes", lambda: tunnel.run(rounds)),
         ("GPU", lambda: gpu.run(rounds)),
     ):
         sys.stderr.write(f"{what} …\n")

@@ -53,7 +53,7 @@ class ControlResult:
 @cache
 def catalogues() -> dict[str, Catalogue]:
     """Every catalogue by id."""
-    return {name: Catalogue(name, **value) for name, value in _read("catalogues.yaml").items()}
+    return {name: Catalogue(name, **value) for name, value in read("catalogues.yaml").items()}
 
 
 @cache
@@ -64,7 +64,7 @@ def objectives() -> dict[str, Objective]:
         ComplianceError: an objective names a catalogue or a control that there is not.
     """
     found = {}
-    for name, value in _read("objectives.yaml").items():
+    for name, value in read("objectives.yaml").items():
         controls = {catalogue: tuple(ids) for catalogue, ids in value.pop("controls").items()}
         for catalogue, ids in controls.items():
             known = catalogues().get(catalogue)
@@ -102,6 +102,7 @@ def control_results(catalogue: str, results: tuple[Result, ...]) -> tuple[Contro
     return tuple(found)
 
 
-def _read(name: str) -> dict[str, Any]:
+def read(name: str) -> dict[str, Any]:
+    """A file of this folder."""
     value: dict[str, Any] = yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
     return value

@@ -7,14 +7,17 @@ is proved before deployment and what is proved of the deployed state go through 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from compliance.estate.build import Builder
 from compliance.estate.from_facts import READERS
+from compliance.estate.google_facts import with_google
 from compliance.estate.index import Index
-from compliance.estate.model import Estate
+from compliance.estate.model import PATHS, Estate, Gap
 from compliance.estate.owners import owners_of
 from compliance.estate.planned_answers import Answers
+from compliance.estate.planned_google import google_facts_of
 from compliance.estate.planned_types import ANSWERS, IGNORED
 from compliance.estate.terraform import Planned, resources_of
 from compliance.facts.scope import Scope
@@ -26,7 +29,18 @@ def estate_of_plans(documents: Mapping[str, Any], scope: Scope) -> Estate:
     Raises:
         ComplianceError: a document is neither.
     """
-    return _estate(resources_of_stacks(documents, scope), scope)
+    planned = [each for each in resources_of_stacks(documents, scope) if not each.type.startswith("google_")]
+    return _with_google(_estate(planned, scope), documents, scope)
+
+
+def _with_google(estate: Estate, documents: Mapping[str, Any], scope: Scope) -> Estate:
+    if scope.google is None:
+        return estate
+    facts, said = google_facts_of(documents, scope.google)
+    whole = with_google(estate, facts, scope)
+    missing = [t for t in scope.google.tenants if not any(stack.startswith(f"{t.id}-") for stack in documents)]
+    gaps = [Gap(t.project, (t.id,), PATHS, "project", "no stack of this tenant is among the plans") for t in missing]
+    return replace(whole, gaps=(*whole.gaps, *gaps), unknown=(*whole.unknown, *said))
 
 
 def resources_of_stacks(documents: Mapping[str, Any], scope: Scope) -> list[Planned]:

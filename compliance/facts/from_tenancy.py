@@ -33,8 +33,10 @@ def scope_of(
     """
     given = accounts or {}
     platform = fleet.platform
-    cloud = platform.clouds["aws"]
+    cloud = platform.clouds.get("aws")
     tenants = tuple(tenant for tenant in fleet.tenants if tenant.cloud == "aws")
+    # Without a tenant on AWS nobody has to know the accounts of an organisation there.
+    nobody = not tenants and not local
     chosen = None if only is None else [tenant.id for tenant in fleet.select(i for i in only if i != PLATFORM)]
     judged = [tenant.id for tenant in fleet.tenants if chosen is None or tenant.id in chosen]
     if only is None or PLATFORM in only:
@@ -42,8 +44,8 @@ def scope_of(
     return Scope(
         platform=platform.name,
         home_region=platform.home_region,
-        management_account=given.get(MANAGEMENT) or fleet.management_account_id(local=local),
-        audit_account=given.get(AUDIT) or fleet.audit_account_id(local=local),
+        management_account=given.get(MANAGEMENT) or ("" if nobody else fleet.management_account_id(local=local)),
+        audit_account=given.get(AUDIT) or ("" if nobody else fleet.audit_account_id(local=local)),
         audit_bucket=names.audit_bucket(platform.name),
         audit_key_alias=names.audit_key_alias(platform.name),
         trail=names.trail(platform.name),
@@ -51,11 +53,11 @@ def scope_of(
         retention_floor_days=platform.floors.audit_retention_days,
         rotation_ceiling_days=platform.floors.key_rotation_days,
         deployer_role=names.DEPLOYER_ROLE,
-        regions=cloud.regions,
+        regions=cloud.regions if cloud else (),
         tenants_unit=platform.organisation.tenants_unit,
         quarantine_unit=platform.organisation.quarantine_unit,
-        images=tuple(sorted(image.ami for image in cloud.images.values() if image.ami)),
-        instance_types=tuple(sorted(shape.instance_type for shape in cloud.shapes.values())),
+        images=tuple(sorted(image.ami for image in (cloud.images.values() if cloud else ()) if image.ami)),
+        instance_types=tuple(sorted(shape.instance_type for shape in (cloud.shapes.values() if cloud else ()))),
         class_retention={name: held.max_retention_days for name, held in platform.sensitivity_classes.items()},
         tenants=tuple(
             _tenant(fleet, tenant, given.get(tenant.id) or fleet.account_id(tenant, local=local)) for tenant in tenants

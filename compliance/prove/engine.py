@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from compliance.estate.model import EVERYONE, PATHS, PLATFORM, Estate, Resource
+from compliance.prove.cross_cloud import Taken, google_tokens
 from compliance.prove.deputies import deputy_findings
 from compliance.prove.goals import goals_of
 from compliance.prove.google import prove_google
@@ -40,6 +41,8 @@ def prove(estate: Estate, tenants: Iterable[str] | None = None) -> Proofs:
     _against_tenants(proofs, world, network, open_goals)
     _note_handovers(proofs, estate)
     prove_locks(proofs, world)
+    for taken in google_tokens(proofs, estate, world):
+        _with_taken_role(proofs, world, network, taken)
     prove_google(proofs, estate)
     _ground(proofs, estate, network)
     return proofs
@@ -117,6 +120,19 @@ def _against_tenants(proofs: Proofs, world: World, network: NetworkProof, open_g
                 proofs.obligations.append(_obligation(tenant, resource, action, result, attacker))
                 if result.verdict != "impossible":
                     _note(proofs, tenant, resource, _finding(resource, action, result, attacker))
+
+
+def _with_taken_role(proofs: Proofs, world: World, network: NetworkProof, taken: Taken) -> None:
+    """What a tenant reaches with a role that it took with a token of Google's."""
+    for resource in world.estate.resources:
+        if resource.owner == taken.tenant or not _judged(resource, proofs):
+            continue
+        opened = network.reaches(taken.tenant, resource.owner)
+        for action, on in goals_of(resource):
+            result = world.attempt(taken.attacker, action, resource, _BOUND, on, network_open=opened)
+            if result.verdict != "impossible":
+                proofs.obligations.append(_obligation(taken.tenant, resource, action, result, taken.attacker))
+                _note(proofs, taken.tenant, resource, _finding(resource, action, result, taken.attacker))
 
 
 def _judged(resource: Resource, proofs: Proofs) -> bool:

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from compliance.estate.google_model import GoogleResource
+from compliance.estate.google_model import GoogleResource, Provider
 from compliance.estate.model import PLATFORM, Estate, Path
+from compliance.prove.google_locks import prove_google_locks
 from compliance.prove.google_network import prove_google_network
 from compliance.prove.result import Finding, Obligation, Proofs, Verdict
 from compliance.reason.gcp.symbolic import Possibility
 from compliance.reason.google_reach.closure import fitting, reach_of
-from compliance.reason.google_reach.federation import Holder, acceptance
+from compliance.reason.google_reach.federation import Holder, acceptance, open_providers
 from compliance.reason.google_reach.goals import BECOME, goals_of
 from compliance.reason.google_reach.world import OUTSIDE, Attacker, World, step
 
@@ -26,6 +27,9 @@ _ELSEWHERE: Final = "any@elsewhere.iam.gserviceaccount.com"
 _PLATFORM_KINDS: Final = ("bucket", "key", "log-bucket", "account", "project", "folder", "organization")
 """Of what the platform owns, what tenants must be kept from: its records, their keys, what acts or decides for it."""
 _VERDICTS: Final[dict[str, Verdict]] = {"impossible": "proved", "possible": "violated", "undecided": "undecided"}
+
+_OF_POOLS: Final[tuple[Path, ...]] = ("role", "key", "data")
+"""Paths on which identities of a workload pool may get somewhere."""
 
 Goal = tuple[GoogleResource, str, str]
 
@@ -41,24 +45,28 @@ def prove_google(proofs: Proofs, estate: Estate) -> None:
     world = World(estate.google)
     open_goals = list(_against_strangers(proofs, world))
     leaky = frozenset(r.name for r, p, _ in open_goals if r.kind == "account" and (p in BECOME or p.endswith(".actAs")))
+    providers = open_providers(world)
+    _note_closed_providers(proofs, world, providers)
     for tenant in proofs.tenants:
-        holder = holder_of(world, tenant, estate)
-        _note_doubtful_providers(proofs, world, tenant, holder)
-        attackers = reach_of(world, tenant, leaky, holder)
+        holder = holder_of(world, tenant, estate) if providers else Holder()
+        _note_doubtful_providers(proofs, providers, tenant, holder)
+        attackers = reach_of(world, tenant, leaky, holder, providers)
         _against_tenant(proofs, world, tenant, attackers, open_goals, entered)
     _against_outsiders(proofs, world, open_goals)
+    prove_google_locks(proofs, world)
 
 
 def holder_of(world: World, tenant: str, estate: Estate) -> Holder:
-    """What tokens a tenant can hold: of its projects, or of one elsewhere that it makes for itself."""
+    """What tokens a tenant can hold: of its projects and accounts, or of others that it makes for itself elsewhere."""
     whose = world.estate.whose
     own = [(n.removeprefix("projects/"), a.removeprefix("projects/")) for n, a in world.estate.aliases.items()]
-    projects = tuple(pair for pair in own if whose.of_project(pair[0]) == tenant) or (("999999999999", "elsewhere"),)
-    accounts = tuple(account.email for account in world.accounts_of(tenant)) or (
-        "any@elsewhere.iam.gserviceaccount.com",
-    )
+    projects = tuple(pair for pair in own if whose.of_project(pair[0]) == tenant)
+    accounts = tuple(account.email for account in world.accounts_of(tenant)) or (_ELSEWHERE,)
     aws = tuple(account.id for account in estate.accounts.values() if tenant in account.tenants)
-    return Holder(projects, accounts, aws)
+    foreign = {name for name, owner in whose.projects.items() if owner != tenant}
+    foreign |= {account.email for account in world.estate.accounts.values() if account.owner != tenant}
+    foreign |= {account.id for account in estate.accounts.values() if tenant not in account.tenants}
+    return Holder(projects, accounts, aws, tuple(sorted(foreign)))
 
 
 def _judged(resource: GoogleResource, proofs: Proofs) -> bool:
@@ -166,8 +174,18 @@ def _against_outsiders(proofs: Proofs, world: World, open_goals: list[Goal]) -> 
             proofs.against.setdefault((resource.owner, resource.path), []).append(finding)
 
 
-def _note_doubtful_providers(proofs: Proofs, world: World, tenant: str, holder: Holder) -> None:
+def _note_closed_providers(proofs: Proofs, world: World, providers: list[Provider]) -> None:
     for provider in world.estate.providers:
+        if provider not in providers and provider.owner in proofs.tenants:
+            reasons = ("its condition refuses every token of a project or account that is not the owner's",)
+            subject = f"tokens of {provider.issuer}"
+            proofs.obligations.append(
+                Obligation(OTHERS, provider.owner, "role", subject, provider.name, "proved", reasons)
+            )
+
+
+def _note_doubtful_providers(proofs: Proofs, providers: list[Provider], tenant: str, holder: Holder) -> None:
+    for provider in providers:
         if provider.owner in (tenant, PLATFORM) or provider.owner not in proofs.tenants:
             continue
         verdict, _ = acceptance(provider, holder)
@@ -176,7 +194,8 @@ def _note_doubtful_providers(proofs: Proofs, world: World, tenant: str, holder: 
         reasons = (f"{provider.name} accepts no token that {tenant} can hold",)
         if verdict == "undecided":
             reasons = (f"whether {tenant} can hold a token of {issuer} that {provider.name} accepts is not known",)
-            proofs.note(tenant, provider.owner, "role", Finding("undecided", provider.name, reasons))
+            for path in _OF_POOLS:
+                proofs.note(tenant, provider.owner, path, Finding("undecided", provider.name, reasons))
         if verdict != "possible":
             proofs.obligations.append(
                 Obligation(tenant, provider.owner, "role", subject, provider.name, _VERDICTS[verdict], reasons)

@@ -97,7 +97,7 @@ def _state(judged: list[Result]) -> str:
         return "Nothing was judged that would show it."
     verdict = worst(judged)
     rules = len({one.rule for one in judged})
-    text = f"{_WORDS[verdict]} Shown by {rules} rules on {len(judged)} resources."
+    text = f"{_WORDS[verdict]} Shown by {_counted(rules, 'rule')} on {_counted(len(judged), 'resource')}."
     bad = [one for one in judged if one.status in {Verdict.FAIL, Verdict.INDETERMINATE, Verdict.WAIVED}]
     return "\n".join([text, *(_line(one) for one in bad[:20])])
 
@@ -115,3 +115,7 @@ def _cell(text: str) -> str:
     for char in "\\`*_[]<>|":
         shown = shown.replace(char, f"\\{char}")
     return shown
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -306,7 +306,7 @@ RULES: tuple[Rule, ...] = (
         _no_gap,
         _GONE,
         empty=_NO_TRAIL,
-        blind="Gaps between deliveries; the digest chain shows those.",
+        blind="Gaps between deliveries; `bulkhead evidence trail` names those.",
     ),
     _rule(
         "trail-digests",
@@ -318,7 +318,7 @@ RULES: tuple[Rule, ...] = (
         "Records are changed afterwards.",
         objectives=_IMMUTABLE,
         empty=_NO_TRAIL,
-        blind="Whether the chain was checked; the log verifier does that.",
+        blind="Whether the chain was checked; `bulkhead evidence trail` does that.",
     ),
     _rule(
         "trail-key",

@@ -119,14 +119,15 @@ class Organisation(Construct):
         """In the quarantine folder no key opens and no object moves, whoever asks; evidence stays where it is."""
         Denials(self, "quarantined", self.folders["quarantine"].name, gcp_deny.quarantine_denials())
 
-    def add_tenant(self, tenant: Tenant, names: GcpNames) -> None:
-        """The tenant's two projects, in the folder that its lifecycle state asks for."""
+    def add_tenant(self, tenant: Tenant, names: GcpNames) -> dict[str, str]:
+        """The tenant's two projects, in the folder that its lifecycle state asks for; their numbers, by field."""
+        numbers = {}
         folder = self.folders["quarantine" if tenant.lifecycle.state is State.QUARANTINED else "tenants"]
-        for suffix, project_id, services in (
-            ("", names.project, constraints.SERVICES),
-            ("-keys", names.key_project, constraints.KEY_SERVICES),
+        for field, suffix, project_id, services in (
+            ("project_number", "", names.project, constraints.SERVICES),
+            ("key_project_number", "-keys", names.key_project, constraints.KEY_SERVICES),
         ):
-            OwnProject(
+            own = OwnProject(
                 self,
                 f"project-{tenant.id}{suffix}",
                 self._site,
@@ -135,9 +136,11 @@ class Organisation(Construct):
                 services=services,
                 labels=self._site.labels(tenant=tenant.id),
             )
+            numbers[field] = own.project.number
+        return numbers
 
-    def add_audit_project(self) -> None:
-        """The audit project: beside the folders, because no policy of the tenants is meant for it."""
+    def add_audit_project(self) -> dict[str, str]:
+        """The audit project: beside the folders, because no policy of the tenants is meant for it. Its number."""
         audit = OwnProject(
             self,
             "audit-project",
@@ -155,6 +158,7 @@ class Organisation(Construct):
             service="allServices",
             audit_log_config=[{"log_type": kind} for kind in LOGGED],
         )
+        return {"audit_project_number": audit.project.number}
 
     def _folder(self, name: str, shown: str) -> Folder:
         return made(

@@ -25,10 +25,14 @@ ARGUMENTS = ("-m", "trainer.agent", "--job", JOB_FILE)
 
 @dataclass(frozen=True)
 class Chip:
-    """A software TPM that was manufactured: its state, and its attestation key (TPM2B_PUBLIC)."""
+    """A software TPM that was manufactured: its state, and its attestation key (TPM2B_PUBLIC).
+
+    `ek_certificate` is the DER certificate of its endorsement key where its maker certified one.
+    """
 
     folder: Path
     ak_public: bytes
+    ek_certificate: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def launch(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, chip: Chip) -> str:
         "account": tenant.id,
         "role": fleet.names(tenant).role("trainer"),
         "ak_public": base64.b64encode(chip.ak_public).decode(),
-        "ek_certificate": None,
+        "ek_certificate": base64.b64encode(chip.ek_certificate).decode() if chip.ek_certificate else None,
     }
     return str(cloud.control("machines", body)["machine"])
 

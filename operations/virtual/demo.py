@@ -62,7 +62,7 @@ def _run(folder: Path, *, attempts: bool) -> tuple[list[dict[str, Any]], list[Re
     from images.workspace import Workspace  # noqa: PLC0415
 
     ws, images, console = workspace(), Workspace(), Console(stderr=True)
-    jobs = [training.read_job(path) for path in JOBS]
+    jobs = [job for path in JOBS if (job := training.read_job(path))["tenant"] in _on_aws(folder)]
     steps = Steps(4 + len(jobs) + (len(ATTEMPTS) + 2 if attempts else 0), console)
     with steps.step("Build and measure the image") as step:
         artefact, values, build = _image(images, step)
@@ -82,7 +82,7 @@ def _run(folder: Path, *, attempts: bool) -> tuple[list[dict[str, Any]], list[Re
         tenant = fleet.tenant(document["tenant"])
         job = {**document, "run": f"{document['run']}-vm-{stamp}"}
         with steps.step(f"Boot {tenant.id}'s node: attest, train, power off") as step:
-            directory = images.root / "machines" / f"demo-{tenant.id}"
+            directory = images.root / "nodes" / tenant.id
             recorded = _fresh(directory / "recorded")
             node = nodes.make(cloud, fleet, tenant, directory)
             found = nodes.run(node, artefact.path("disk"), keys, job, record=recorded, told=_show(step))
@@ -102,6 +102,11 @@ def _run(folder: Path, *, attempts: bool) -> tuple[list[dict[str, Any]], list[Re
         encoding="utf-8",
     )
     return trained, refusals
+
+
+def _on_aws(folder: Path) -> set[str]:
+    """The tenants whose nodes can be virtual machines here: the image's key release is AWS's on the local cloud."""
+    return {tenant.id for tenant in open_fleet(folder).tenants if tenant.cloud == "aws"}
 
 
 def _image(images: Workspace, step: Step) -> tuple[Artefact, ReferenceValues, Build]:

@@ -76,14 +76,19 @@ class Run:
 def make(cloud: LocalCloud, fleet: Fleet, tenant: Tenant, directory: Path) -> Node:
     """A machine with a TPM of its own, registered with the tenant's instance profile.
 
+    Before that its maker's certificate is checked, and that the key it will attest with lives in the certified TPM.
+
     Raises:
         CommandError: the local cloud does not take it.
-        ImageError: the TPM could not be made.
+        ImageError: the TPM could not be made, or is not certified.
     """
     from images import tpm  # noqa: PLC0415
+    from images.endorsement import Authority, certified  # noqa: PLC0415
 
     directory.mkdir(parents=True, exist_ok=True)
-    chip = Chip(directory, tpm.manufacture(directory).read_bytes())
+    authority = Authority(directory.parent / "authority")
+    public = tpm.manufacture(directory, authority.options()).read_bytes()
+    chip = Chip(directory, public, certified(directory, authority))
     machine = launch(cloud, fleet, tenant, chip)
     return Node(tenant.id, machine, directory, urlsplit(cloud.network(tenant.id)).netloc, cloud.region)
 

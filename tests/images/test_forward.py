@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,21 @@ def test_a_machine_without_a_network_has_no_card(tmp_path):
     words = line(tmp_path)
     assert words[-2:] == ["-nic", "none"]
     assert not any("virtio-net" in word for word in words)
+
+
+def test_nothing_outlives_the_process_that_started_it():
+    script = "import subprocess; from images import tpm; print(subprocess.Popen(tpm.tethered(['sleep', '600'])).pid)"
+    started = subprocess.run([sys.executable, "-c", script], cwd=PROGRAM.parent.parent, capture_output=True, check=True)
+    pid = int(started.stdout)
+    deadline = time.monotonic() + 60
+    while runs(pid):
+        assert time.monotonic() < deadline, "it still runs"
+        time.sleep(0.05)
+
+
+def runs(pid):
+    """Whether a process is alive; one that ended and was not waited for yet is not."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -305,7 +305,8 @@ class GoogleState:
         self.add(self.network(tenant), "compute.googleapis.com/Network", {"name": name, "selfLink": link}, *own)
         subnet = f"//compute.googleapis.com/projects/{self.project(tenant)}/regions/{REGION}/subnetworks/{name}"
         data = {
-            "name": name, "network": link, "ipCidrRange": f"10.{40 + number}.0.0/20", "region": REGION,
+            "name": name, "network": link, "region": REGION,
+            "ipCidrRange": f"10.{number // 16}.{number % 16 * 16}.0/20",
             "selfLink": subnet.replace("//compute.googleapis.com/", "https://www.googleapis.com/compute/v1/"),
         }  # fmt: skip
         self.add(subnet, "compute.googleapis.com/Subnetwork", data, *own)
@@ -365,6 +366,25 @@ class GoogleState:
                 for verb in ("getAccessToken", "signBlob", "signJwt", "implicitDelegation", "getOpenIdToken")
             ],
         }
+        pool = f"projects/{keys}/locations/global/workloadIdentityPools/{tenant}-nodes"
+        agent = f"service-{number}@gs-project-accounts.iam.gserviceaccount.com"
+        using = {
+            "deniedPrincipals": [EVERYONE],
+            "exceptionPrincipals": [
+                f"principalSet://iam.googleapis.com/{pool}/*",
+                f"principal://iam.googleapis.com/projects/-/serviceAccounts/{agent}",
+            ],
+            "deniedPermissions": [
+                "cloudkms.googleapis.com/cryptoKeyVersions.useToDecrypt",
+                "cloudkms.googleapis.com/cryptoKeyVersions.useToEncrypt",
+            ],
+        }
+        changing = {
+            "deniedPrincipals": [EVERYONE],
+            "exceptionPrincipals": [f"principal://iam.googleapis.com/projects/-/serviceAccounts/{DEPLOYER}"],
+            "deniedPermissions": ["cloudkms.googleapis.com/cryptoKeys.setIamPolicy"],
+        }
+        self.denials[f"projects/{keys}"] = {"rules": [{"denyRule": using}, {"denyRule": changing}]}
         self.denials[f"projects/{number}"] = {"rules": [{"denyRule": objects}, {"denyRule": acting}]}
         host = "//cloudresourcemanager.googleapis.com/projects"
         name = f"organizations/{ORGANISATION}/locations/global/principalAccessBoundaryPolicies/bh-{tenant}"

@@ -152,7 +152,7 @@ def _shared_vpc(state: GoogleState) -> None:
     """The attacker's machine has an interface in a subnet of the victim's network."""
     subnet = f"https://www.googleapis.com/compute/v1/projects/{state.project(B)}/regions/{REGION}/subnetworks/bh-{B}"
     name = f"//compute.googleapis.com/projects/{state.project(A)}/zones/{REGION}-a/instances/guest"
-    nic = {"network": state.data(state.network(B))["selfLink"], "subnetwork": subnet, "networkIP": "10.41.0.9"}
+    nic = {"network": state.data(state.network(B))["selfLink"], "subnetwork": subnet, "networkIP": "10.0.16.9"}
     data = {"name": "guest", "networkInterfaces": [nic], "status": "RUNNING"}
     state.add(name, "compute.googleapis.com/Instance", data, f"projects/{state.numbers(A)[0]}")
     _open_firewall(state, B)

@@ -33,6 +33,25 @@ def test_clean_state_raises_no_alarm(locks):
     assert set(verdicts(proofs).values()) == {"proved"}
     assert not proofs.outside
     assert all(proof.verdict == "proved" for proof in proofs.obligations)
+    assert {lock.path for lock in proofs.locks} == {"identity", "resource", "network"}
+    assert {lock.verdict for lock in proofs.locks} == ({"proved"} if locks else {"violated"})
+
+
+@pytest.mark.parametrize("lock", ["identity", "resource", "network"])
+def test_a_missing_lock_is_reported_while_the_others_hold(lock):
+    state = GoogleState(locks=True)
+    if lock == "identity":
+        state.bindings = [b for b in state.bindings if state.numbers(B)[0] not in b["name"]]
+    elif lock == "resource":
+        state.denials = {node: held for node, held in state.denials.items() if node != state.node(B)}
+    else:
+        state.perimeters.pop(f"bh_{B}")
+    proofs = proofs_of(state)
+    broken = [found for found in proofs.locks if found.verdict != "proved"]
+    assert {(found.path, found.to) for found in broken} == {(lock, B)}
+    assert all(found.witness for found in broken)
+    assert set(verdicts(proofs).values()) == {"proved"}
+    assert proofs.worst == "violated"
 
 
 @pytest.mark.parametrize("locks", [False, True], ids=["locks off", "locks on"])

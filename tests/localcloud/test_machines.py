@@ -269,6 +269,25 @@ def test_the_trainers_key_service_opens_what_kms_sends_to_its_machine(rig, place
     assert refused.value.reason is Reason.KEY_UNAVAILABLE
 
 
+def test_every_document_has_a_nonce_of_its_own(rig, place, monkeypatch):
+    listener, *_ = place
+    endpoint_for_kms(rig, listener)
+    key, seen = bound_key(rig, {}), []
+    attested = service(rig, place)
+    source = attested._attest
+
+    class Watched:
+        def document(self, public_key, nonce=None, user_data=None):
+            seen.append(nonce)
+            return source.document(public_key, nonce, user_data)
+
+    monkeypatch.setattr(attested, "_attest", Watched())
+    made = attested.generate(key, {"tenant": "acme"})
+    attested.unwrap(key, made.wrapped, {"tenant": "acme"})
+    assert [len(nonce) for nonce in seen] == [32, 32]
+    assert seen[0] != seen[1]
+
+
 def test_another_command_line_gets_no_key(rig, place):
     listener, address, machine, tcti = place
     endpoint_for_kms(rig, listener)

@@ -128,6 +128,17 @@ def test_a_strangers_request_is_in_the_ledger_of_the_keys_owner(rig, place):
     assert tenants(rig.root / "ledger") == ["acme"]
 
 
+def test_a_genuine_document_of_somebody_elses_machine_is_named_as_such(rig, place):
+    code, _ = refused(
+        rig.client("kms", "acme").decrypt,
+        CiphertextBlob=place.blob,
+        EncryptionContext={"tenant": "acme"},
+        Recipient=recipient(rig),
+    )
+    assert code == "AccessDeniedException"
+    assert any("OrganizationAccountAccessRole is not a principal of acme" in r for r in ledger(rig)[-1].reasons)
+
+
 def test_what_cannot_be_recorded_is_not_released(rig, place):
     heads = rig.root / "ledger" / "acme" / "heads.jsonl"
     heads.write_bytes(heads.read_bytes().replace(b'"size":1', b'"size":9'))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from typer.testing import CliRunner
 
 from operations.cli import build
 from operations.cmd_data import classes
+from operations.cmd_train import bar
 from operations.errors import CommandError
 from operations.fleets import open_fleet, selected
 from operations.training import data_set
+from trainer.recipes.bundle import pack
 
 TENANTS = Path(__file__).parents[2] / "tenants"
 SEAL = ["data", "seal", "acme", "biopsies", "--kind", "bundled", "--name", "breast-cancer", "--dry-run"]
@@ -44,3 +47,25 @@ def test_a_class_that_may_not_be_kept_as_long_is_refused() -> None:
     longer = described.model_copy(update={"retention_days": longest + 1})
     with pytest.raises(CommandError, match=f"at most {longest} days"):
         classes(fleet, longer, ["target=restricted"])
+
+
+def test_a_bundle_is_packed_and_measured(tmp_path: Path) -> None:
+    run = CliRunner().invoke(build(), ["bundle", "acme", str(tmp_path), "--dry-run", "--json"])
+    assert run.exit_code != 0, "a folder without recipe.py is no bundle"
+    (tmp_path / "recipe.py").write_text("pass\n")
+    run = CliRunner().invoke(build(), ["bundle", "acme", str(tmp_path), "--dry-run", "--json"])
+    assert run.exit_code == 0, run.output
+    recipe = json.loads(run.stdout)["recipe"]
+    assert recipe["bundle_digest"] == hashlib.sha256(pack(tmp_path)).hexdigest()
+
+
+def test_rekeying_is_the_same_job_with_another_end() -> None:
+    run = CliRunner().invoke(build(), ["rekey", str(TENANTS.parent / "jobs/acme-biopsies.yaml"), "--dry-run"])
+    assert run.exit_code == 0, run.output
+    assert json.loads(run.stdout)["action"] == "rekey"
+
+
+def test_progress_is_a_bar() -> None:
+    assert bar(0, 200) == "░" * 20 + " 0/200"
+    assert bar(100, 200) == "█" * 10 + "░" * 10 + " 100/200"
+    assert bar(250, 200) == "█" * 20 + " 250/200"

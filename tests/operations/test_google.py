@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from operations import cmd_tenants, google
 from operations import deploy as deployment
-from operations import google
 from operations.errors import CommandError, Exit
 from operations.fleets import open_fleet
 from operations.terraform import TerraformError
@@ -87,6 +87,8 @@ def test_a_condition_that_iam_would_refuse_is_refused_with_its_line(tmp_path: Pa
     place = f"platform.yaml:{line}: clouds.gcp.images.trainer-cpu.also_accepted = 61 digests"
     assert f"{place}: attribute condition of initech" in str(caught.value)
     assert "Take out digests that no machine runs any more" in str(caught.value)
+    with pytest.raises(CommandError, match="also_accepted = 61 digests"):
+        cmd_tenants.validate(tmp_path)
 
 
 def test_a_fleet_on_aws_is_not_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,3 +49,18 @@ def with_gpu(fleet: Fleet, **changes: object) -> Fleet:
         for tenant in fleet.tenants
     ]
     return replace(fleet, tenants=tuple(tenants))
+
+
+def two_on_google() -> Fleet:
+    """The mixed fleet with a second tenant on Google Cloud, `umbra`."""
+    fleet = mixed_fleet()
+    initech = fleet.tenant("initech")
+    umbra = initech.model_copy(
+        update={
+            "id": "umbra",
+            "network": initech.network.model_copy(update={"cidr": "10.41.0.0/20"}),
+            "project_number": "111111111104",
+            "key_project_number": "111111111105",
+        }
+    )
+    return replace(fleet, tenants=(*fleet.tenants, umbra))

@@ -123,6 +123,16 @@ def test_the_organisation_can_be_deployed_before_any_number_is_known(mixed, tmp_
         stacks_of(unknown, "cloud", tmp_path / "all", ["initech"])
 
 
+def test_the_organisation_prints_the_numbers_that_the_files_need(google):
+    printed = google["gcp-organisation"].body["output"]["project_numbers"]["value"]
+    assert {tenant: set(fields) for tenant, fields in printed.items()} == {
+        "platform": {"audit_project_number"},
+        "initech": {"project_number", "key_project_number"},
+    }
+    assert "project-initech-keys" in printed["initech"]["key_project_number"]
+    assert "project-initech_" in printed["initech"]["project_number"]
+
+
 def test_a_layer_that_refers_to_another_needs_it(mixed, tmp_path):
     with pytest.raises(StackError, match="layer gcp-audit: refers to gcp-organisation"):
         stacks_of(mixed, "cloud", tmp_path, ["initech"], layers=["gcp-audit"])

@@ -373,6 +373,14 @@ BROKEN = {
         "not an AMI",
         "sha256:",
     ),
+    "canaries of a container": (
+        "platform.yaml",
+        f"container: us-docker.pkg.dev/bh-images/trainer/cpu@{DIGEST}",
+        f"container: us-docker.pkg.dev/bh-images/trainer/cpu@{DIGEST}\n        canaries: [initech]",
+        "clouds.gcp.images.trainer-cpu.canaries",
+        "on aws only",
+        "also_accepted",
+    ),
     "a container on AWS": (
         "platform.yaml",
         "ami: ami-0b0a11c0ffee00001",

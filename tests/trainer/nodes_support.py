@@ -28,10 +28,10 @@ BELIEVER = (
     "-c",
     """
 import sys, trainer.agent.__main__ as command
+from trainer.nodes import place
 from trainer.nodes.fabric import FabricFacts
-real = command.NodePlace
 facts = FabricFacts(cloud="test", machine_type="veth", encrypted=True, source="the test says so, and it is not true")
-command.NodePlace = lambda rank, address: real(rank, address, fabric=facts)
+place.machine_facts = lambda job, environment: facts
 raise SystemExit(command.main(sys.argv[1:]))
 """,
 )

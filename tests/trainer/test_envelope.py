@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import json
 import subprocess
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,6 +61,20 @@ def enveloped(plaintext: bytes, certificate: Path, *options: str, cipher: tuple[
 def test_what_openssl_seals_is_opened(certificate: Path, length: int, options: tuple[str, ...]) -> None:
     plaintext = bytes(range(256)) * 20
     assert open_envelope(enveloped(plaintext[:length], certificate, *options), KEY) == plaintext[:length]
+
+
+def test_an_answer_that_kms_really_sent_is_opened() -> None:
+    held = json.loads((Path(__file__).parent / "data" / "kms-answer.json").read_text())
+    key = load_der_private_key(base64.b64decode(held["recipient_key_der"]), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    answer = base64.b64decode(held["answer"])
+    assert answer[:2] == b"\x30\x80", "in indefinite lengths"
+    assert open_envelope(answer, key) == bytes.fromhex(held["plaintext"])
+    for at in range(0, len(answer), 7):
+        changed = bytearray(answer)
+        changed[at] ^= 1
+        with contextlib.suppress(TrainerError):
+            open_envelope(bytes(changed), key)
 
 
 def test_openssl_streams_in_indefinite_lengths(certificate: Path) -> None:

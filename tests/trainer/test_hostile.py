@@ -143,6 +143,35 @@ def test_contained(name: str, surroundings: Surroundings) -> None:
     assert attempt(ATTEMPTS[name], surroundings.given, confined=True).startswith("contained")
 
 
+METADATA = """
+import json, socket, subprocess, sys
+from tests.trainer.test_hostile import attempt
+from trainer.sandbox import kernel
+kernel.unshare(kernel.CLONE_NEWNET)
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+subprocess.run(["ip", "address", "add", "169.254.169.254/32", "dev", "lo"], check=True)
+service = socket.create_server(("169.254.169.254", 80))
+code = "socket.create_connection(('169.254.169.254', 80), 2)"
+print(json.dumps([attempt(code, {}, confined=confined) for confined in (False, True)]))
+"""
+
+
+def test_the_metadata_service_is_out_of_reach() -> None:
+    """At the address where clouds have it, in a network of the test's own: there outside the sandbox, not inside."""
+    if os.geteuid() != 0:
+        inside = attempt("socket.create_connection(('169.254.169.254', 80), 2)", {}, confined=True)
+        assert inside.startswith("contained")
+        return
+    root = Path(__file__).parents[2]
+    run = subprocess.run(
+        [sys.executable, "-c", METADATA], cwd=root, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    outside, inside = json.loads(run.stdout)
+    assert outside == "escaped"
+    assert inside.startswith("contained")
+
+
 # --- through the agent --------------------------------------------------------------------------------------------
 
 BUNDLE = """
@@ -229,6 +258,11 @@ def test_the_agent_survives(name: str, local: Backends, tmp_path: Path) -> None:
     records = local.log.read("run.hostile")
     assert records[-1].kind == "job-failed"
     assert records[-1].details["reason"] == reason.value
+    (ended,) = [record.details["how"] for record in records if record.kind == "worker-ended"]
+    assert "worker" in ended
+    (started,) = [record.details["sandbox"] for record in records if record.kind == "worker-start"]
+    if name == "a fork bomb" and "version" in started["cgroup"]:
+        assert "more processes refused" in ended
     assert not list((tmp_path / "checkpoints" / "hostile").glob("step-*/manifest.json"))
     assert not (tmp_path / "models").exists() or not list((tmp_path / "models").rglob("manifest.json"))
 

@@ -202,3 +202,17 @@ def test_a_worker_that_goes_on_talking_is_an_error(listener: tuple[str, socket.s
     with left:
         right.close()
         unit.WorkerUnit(1, {}, left).finish()
+
+
+def test_the_agent_runs_without_torch() -> None:
+    """It has no use for it, and importing it costs a node's start as much as the rest together."""
+    code = "import sys, trainer.agent.session, trainer.backends; sys.exit('torch' in sys.modules)"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
+def test_sizes_in_manifests_are_those_of_torch() -> None:
+    from trainer.checkpoint.dtypes import DTYPES
+    from trainer.checkpoint.manifest import ITEM_BYTES
+
+    assert {name: dtype.itemsize for name, dtype in DTYPES.items()} == ITEM_BYTES

@@ -353,7 +353,9 @@ def test_a_leader_that_waits_in_vain_names_who_is_missing() -> None:
 
 
 def entries(*identities: Identity) -> list[NodeEntry]:
-    return [NodeEntry(certificate=encode(i.der), address="10.0.0.1", port=1, document=None) for i in identities]
+    return [
+        NodeEntry(certificate=encode(i.der), address="10.0.0.1", port=1, mtu=1500, document=None) for i in identities
+    ]
 
 
 def test_members_judge_the_roster_themselves() -> None:
@@ -517,6 +519,7 @@ def test_mistakes_are_refused_before_anything_starts(local: Backends, monkeypatc
         ({"nodes": 4, "training": TrainingSettings(slices=2)}, "4 nodes cannot share 2 slices"),
         ({"nodes": 2, "training": TrainingSettings(accumulation=64)}, "cannot be cut"),
         ({"nodes": 2, "sandbox": "none"}, "sandbox 'strict'"),
+        ({"nodes": 2, "training": TrainingSettings(background_checkpoints=True)}, "background_checkpoints"),
     ],
 )
 def test_jobs_that_cannot_be_shared_are_refused(changes: dict[str, Any], words: str) -> None:

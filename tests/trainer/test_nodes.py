@@ -253,15 +253,21 @@ def test_a_lost_node_changes_no_loss_nor_does_another_number_of_nodes(network: N
 
 
 def test_fsdp_shards_are_saved_by_two_nodes_and_gathered_by_one(network: NodeNetwork, tmp_path: Path) -> None:
-    with agents(network, job("shards", 8, {"count": 2, "strategy": "fsdp"}), tmp_path) as (leader, member):
-        ends = leader.end(), member.end()
-    assert [end["event"] for end in ends] == ["result", "result"], ends
-    assert ends[0]["metrics"] == ends[1]["metrics"]
+    found: dict[int, float] = {}
+    with agents(network, job("shards", 12, {"count": 2, "strategy": "fsdp"}), tmp_path) as (leader, member):
+        leader.until(lambda event: event["event"] == "checkpoint" and event["step"] == 8)
+        member.kill_worker()
+        assert [leader.end()["event"], member.end()["event"]] == ["failed", "failed"]
+    losses(leader.events, found)
     with agent(None, None, job("shards", 12, None), tmp_path) as alone:
         last = alone.end()
     assert last["event"] == "result", last
     assert last["resumed_from"] == 8
+    found |= {event["step"]: event["loss"] for event in alone.events if "loss" in event}
     with agent(None, None, job("alone", 12, None), tmp_path) as other:
         expected = other.end()
+    baseline: dict[int, float] = {}
+    losses(other.events, baseline)
     # Clipping adds the squares of sharded gradients in another order, so the last bits may differ.
+    assert found == pytest.approx(baseline, rel=1e-4)
     assert last["metrics"]["loss"] == pytest.approx(expected["metrics"]["loss"], rel=1e-4)

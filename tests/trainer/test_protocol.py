@@ -12,8 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.trainer.support import cancer_job
-from trainer.agent.metrics import JobMetrics
 from trainer.errors import Reason, TrainerError
 from trainer.protocol.channel import Channel
 from trainer.protocol.messages import Progress, parse_worker_message
@@ -113,15 +111,3 @@ def test_only_messages_of_the_protocol_parse(document: dict[str, object]) -> Non
 def test_a_message_of_the_protocol_parses() -> None:
     document = {"type": "progress", "step": 3, "values": {"loss": 0.5}}
     assert parse_worker_message(document) == Progress(step=3, values={"loss": 0.5})
-
-
-def test_metrics_are_written_for_prometheus(tmp_path: Path) -> None:
-    metrics = JobMetrics(cancer_job(steps=1), tmp_path / "job.prom")
-    metrics.observe("worker", {"pid": 1})
-    assert not (tmp_path / "job.prom").exists()
-    metrics.observe("progress", {"step": 5, "loss": 0.25, 'x"} 1\nfoo': 7.0})
-    metrics.observe("checkpoint", {"step": 5})
-    text = (tmp_path / "job.prom").read_text()
-    assert 'bulkhead_training_loss{run="r1",tenant="acme"} 0.25' in text
-    assert 'bulkhead_published_total{kind="checkpoint",run="r1",tenant="acme"} 1.0' in text
-    assert "\nfoo" not in text

@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, write_to_textfile
+from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+from prometheus_client.core import CounterMetricFamily
 
-from trainer.job import JobSpec
-
-_LABELS = ("tenant", "run")
-_UNSAFE = re.compile(r"[^a-z0-9_]")
+from trainer.agent.numbers import JobNumbers
 
 
-class JobMetrics:
-    """Gauges of the newest values and counters of checkpoints and models, labelled with tenant and run."""
+def write_metrics(numbers: JobNumbers, path: Path) -> None:
+    """Rewrites the file, atomically: `bulkhead_training_<name>` and `bulkhead_published_total`, by tenant and run."""
+    registry = CollectorRegistry()
+    labels = {"tenant": numbers.job.tenant, "run": numbers.job.run}
+    for name, value in numbers.gauges.items():
+        _, text = numbers.described(name)
+        Gauge(f"bulkhead_training_{name}", text, labels, registry=registry).labels(**labels).set(value)
+    registry.register(_Published(numbers, labels))
+    write_to_textfile(str(path), registry)
 
-    def __init__(self, job: JobSpec, path: Path) -> None:
-        self._path = path
-        self._labels = (job.tenant, job.run)
-        self._registry = CollectorRegistry()
-        self._gauges: dict[str, Gauge] = {}
-        self._published = Counter(
-            "bulkhead_published", "Objects published by the job", (*_LABELS, "kind"), registry=self._registry
+
+class _Published:
+    def __init__(self, numbers: JobNumbers, labels: dict[str, str]) -> None:
+        self._numbers, self._labels = numbers, labels
+
+    def collect(self) -> list[CounterMetricFamily]:
+        """Part of prometheus_client's interface."""
+        family = CounterMetricFamily(
+            "bulkhead_published", "Objects published by the job", labels=[*self._labels, "kind"]
         )
-
-    def observe(self, name: str, values: dict[str, Any]) -> None:
-        """Takes up one of the agent's events and rewrites the file, atomically."""
-        if name == "progress":
-            for key, value in values.items():
-                self._gauge(key).labels(*self._labels).set(float(value))
-        elif name in {"checkpoint", "model"}:
-            self._published.labels(*self._labels, name).inc()
-        else:
-            return
-        write_to_textfile(str(self._path), self._registry)
-
-    def _gauge(self, key: str) -> Gauge:
-        # The worker chooses the names of its metrics; only harmless ones become Prometheus names.
-        safe = _UNSAFE.sub("_", key.lower())[:64]
-        if safe not in self._gauges:
-            title = f"bulkhead_training_{safe}"
-            self._gauges[safe] = Gauge(title, f"Newest {safe} of the job", _LABELS, registry=self._registry)
-        return self._gauges[safe]
+        for kind, count in self._numbers.published.items():
+            family.add_metric([*self._labels.values(), kind], count)
+        return [family]

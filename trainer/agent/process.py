@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from trainer.agent.unit import SETTING, attached_worker
 from trainer.errors import Reason, TrainerError
 from trainer.job import JobSpec
+from trainer.sandbox.cgroup import Group
 from trainer.sandbox.command import Confined, confine, worker_environment
 
 _GRACE = 10.0
@@ -52,6 +53,7 @@ class WorkerProcess:
 
     process: subprocess.Popen[bytes]
     confinement: dict[str, Any]
+    group: Group | None = None
     """What the agent built around it."""
     _words: deque[bytes] = field(default_factory=lambda: deque(maxlen=_LINES))
 
@@ -83,6 +85,9 @@ class WorkerProcess:
 
     def stop(self) -> str:
         """Kills the worker, and with it everything that it started, if it still runs; how it ended, in words."""
+        return ", ".join([self._stopped(), *(self.group.events() if self.group else [])])
+
+    def _stopped(self) -> str:
         try:
             code = self.process.wait(0.5)
         except subprocess.TimeoutExpired:
@@ -149,7 +154,7 @@ def started_worker(
             cwd="/",
         )
         theirs.close()
-        worker = WorkerProcess(process, confined.description)
+        worker = WorkerProcess(process, confined.description, confined.group)
         worker.listen()
         try:
             yield worker
@@ -163,5 +168,8 @@ def _confined(command: list[str], job: JobSpec, network: WorkerNetwork | None) -
         yield Confined(command, {"kind": "none"})
         return
     namespace = network.namespace if network else None
-    with confine(command, job.limits.memory_bytes, job.limits.processes, job.training.device, namespace) as confined:
+    limits = job.limits
+    with confine(
+        command, limits.memory_bytes, limits.processes, job.training.device, namespace, limits.cpus
+    ) as confined:
         yield confined

@@ -15,6 +15,8 @@ from trainer.agent.process import Worker, connected_worker
 from trainer.agent.serve import Event, Served, Service
 from trainer.backends import Backends
 from trainer.checkpoint.manifest import step_prefix
+from trainer.checkpoint.runkeys import RUN
+from trainer.checkpoint.schedule import rekey_if_due
 from trainer.checkpoint.vault import MANIFEST, Retention, RunVault
 from trainer.errors import Reason, TrainerError
 from trainer.export.model import ModelExport, Provenance
@@ -44,7 +46,10 @@ def run_job(job: JobSpec, backends: Backends, event: Event, place: NodePlace | N
     backends.log.append(stream, "job-start", {"run": job.run, "job": job_digest, "purpose": job.purpose})
     try:
         with tempfile.TemporaryDirectory(prefix="bulkhead-agent-") as scratch:
-            result = _run(job, job_digest, backends, event, Path(scratch), started, place)
+            if job.action == "rekey":
+                result = _rekeyed(job, backends, Path(scratch), started)
+            else:
+                result = _run(job, job_digest, backends, event, Path(scratch), started, place)
     except OSError as error:
         # A full disk, most of all: ciphertext is fetched and written below the scratch directory.
         backends.log.append(stream, "job-failed", {"run": job.run, "reason": Reason.STORE.value})
@@ -89,6 +94,9 @@ class _Run:
                 served = service.serve(Channel(ours))
         except TrainerError as error:
             ended = worker.stop()
+            if error.reason != Reason.LEDGER:
+                # Only the agent's own words and the launcher's: what a job says may be training data.
+                self.backends.log.append(run_stream(job.run), "worker-ended", {"run": job.run, "how": ended})
             if self.group.watch.failure is not None:
                 raise self.group.lost() from error
             if error.reason in {Reason.WORKER, Reason.PROTOCOL}:
@@ -160,6 +168,10 @@ def _run(
         store = backends.open_store(f"{job.checkpoints_url.rstrip('/')}/{job.run}")
         await_leader(job, place, store)
         vault = RunVault(backends, job.tenant, job.run, job.checkpoints_url, job.key("checkpoint"), scratch, _keep(job))
+        # Of several nodes the others have read the run's keys by now.
+        rekeyed = rekey_if_due(vault, job) if place is None else None
+        if rekeyed is not None:
+            event("rekey", {"files": rekeyed})
         with gathered(job, place, vault, event) as group:
             resume = group.resume
             if resume is not None:
@@ -189,7 +201,31 @@ def _run(
         model=served.model[0] if served.model else None,
         model_digest=served.model[1] if served.model else None,
         sandbox=worker.confinement,
+        rekeyed=rekeyed,
         nodes=group.description,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _rekeyed(job: JobSpec, backends: Backends, scratch: Path, started: float) -> JobResult:
+    """Gives the run a new key and does nothing else; `TrainerError(BAD_JOB)` for a run that there is not."""
+    store = backends.open_store(f"{job.checkpoints_url.rstrip('/')}/{job.run}")
+    if not store.exists(RUN):
+        raise TrainerError(Reason.BAD_JOB, f"{store.url}: there is no run to give a new key to")
+    vault = RunVault(backends, job.tenant, job.run, job.checkpoints_url, job.key("checkpoint"), scratch, _keep(job))
+    rekeyed = rekey_if_due(vault, job)
+    newest = vault.latest()
+    return JobResult(
+        tenant=job.tenant,
+        run=job.run,
+        step=newest.body.step if newest else 0,
+        resumed_from=None,
+        metrics={},
+        checkpoint=f"{store.url}/{step_prefix(newest.body.step)}/{MANIFEST}" if newest else None,
+        model=None,
+        model_digest=None,
+        sandbox={},
+        rekeyed=rekeyed,
         seconds=round(time.monotonic() - started, 3),
     )
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from itertools import combinations
 from typing import Any, Final, Literal, Self
 
-import torch
 from pydantic import Field, ValidationError, model_validator
 
 from trainer.errors import Reason, TrainerError
@@ -16,22 +15,21 @@ from trainer.formats.names import Digest, Frozen, Name
 from trainer.formats.signing import CHECKPOINT_TYPE, open_signed
 
 FORMAT: Final = "bulkhead-checkpoint/1"
-DTYPES: Final[dict[str, torch.dtype]] = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "F8_E4M3": torch.float8_e4m3fn,
-    "F8_E5M2": torch.float8_e5m2,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
+ITEM_BYTES: Final = {
+    "F64": 8,
+    "F32": 4,
+    "F16": 2,
+    "BF16": 2,
+    "F8_E4M3": 1,
+    "F8_E5M2": 1,
+    "I64": 8,
+    "I32": 4,
+    "I16": 2,
+    "I8": 1,
+    "U8": 1,
+    "BOOL": 1,
 }
-"""safetensors' names of element types."""
-DTYPE_NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
+"""safetensors' names of element types, with their sizes. The agent reads manifests, and never imports torch."""
 
 
 class TensorChunk(Frozen):
@@ -52,11 +50,11 @@ class TensorEntry(Frozen):
 
     def chunk_bytes(self, chunk: TensorChunk) -> int:
         """The length of a chunk in bytes."""
-        return math.prod(chunk.sizes) * DTYPES[self.dtype].itemsize
+        return math.prod(chunk.sizes) * ITEM_BYTES[self.dtype]
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.dtype not in DTYPES or any(extent < 0 for extent in self.size):
+        if self.dtype not in ITEM_BYTES or any(extent < 0 for extent in self.size):
             raise ValueError(f"{self.dtype}{list(self.size)} is not a tensor type and size")
         for chunk in self.chunks:
             if not len(chunk.offsets) == len(chunk.sizes) == len(self.size) or any(

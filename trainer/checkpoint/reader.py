@@ -18,7 +18,8 @@ from torch.distributed.checkpoint.planner import LoadItemType, LoadPlan, LoadPla
 from torch.distributed.checkpoint.storage import StorageReader
 from torch.futures import Future
 
-from trainer.checkpoint.manifest import DTYPES, TensorChunk, TensorEntry
+from trainer.checkpoint.dtypes import DTYPES
+from trainer.checkpoint.manifest import TensorChunk, TensorEntry
 from trainer.checkpoint.planners import JsonLoadPlanner
 from trainer.checkpoint.ports import CheckpointSource
 from trainer.checkpoint.writer import tensor_bytes

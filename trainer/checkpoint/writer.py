@@ -14,7 +14,8 @@ from torch.distributed.checkpoint.planner import SavePlan, SavePlanner, WriteIte
 from torch.distributed.checkpoint.storage import StorageWriter, WriteResult
 from torch.futures import Future
 
-from trainer.checkpoint.manifest import DTYPE_NAMES, CheckpointBody, RankFile, TensorChunk, TensorEntry
+from trainer.checkpoint.dtypes import DTYPE_NAMES
+from trainer.checkpoint.manifest import CheckpointBody, RankFile, TensorChunk, TensorEntry
 from trainer.checkpoint.planners import JsonSavePlanner
 from trainer.checkpoint.ports import CheckpointSink
 from trainer.errors import Reason, TrainerError

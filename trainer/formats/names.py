@@ -16,6 +16,10 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """32 bytes in lower-case hexadecimal."""
 
 
+MetricName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+"""A number that a job reports: fit for Prometheus and OpenTelemetry alike."""
+
+
 class Frozen(BaseModel):
     """Base of every document: immutable, and unknown fields are refused."""
 

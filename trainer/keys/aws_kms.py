@@ -6,6 +6,7 @@ booted against the key's policy and encrypts its answer to a key pair that lives
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -75,9 +76,9 @@ class AwsKeyService:
         if self._attest is None:
             return self._call(operation, key, context, **parameters)
         pair = rsa.generate_private_key(65537, RECIPIENT_BITS)
-        document = self._attest.document(
-            pair.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        )
+        public = pair.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        # KMS asks for no nonce; with one, each document and so each entry of the release ledger is told apart.
+        document = self._attest.document(public, nonce=os.urandom(32))
         recipient = {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": document}
         reply = self._call(operation, key, context, **parameters, Recipient=recipient)
         envelope = reply.get("CiphertextForRecipient")

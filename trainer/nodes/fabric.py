@@ -8,10 +8,13 @@ and does not state it for RoCE networks: there the assertion cannot be made, and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from trainer.attest.metadata import machine_type
 from trainer.errors import Reason, TrainerError
 from trainer.formats.names import Frozen
+from trainer.job import JobSpec
 
 if TYPE_CHECKING:
     import boto3
@@ -41,6 +44,20 @@ def aws_facts(session: boto3.Session, machine_type: str, endpoint: str | None = 
     return FabricFacts(
         cloud="aws", machine_type=machine_type, encrypted=said if isinstance(said, bool) else None, source=source
     )
+
+
+def machine_facts(job: JobSpec, environment: Mapping[str, str]) -> FabricFacts:
+    """What this machine's provider says of it. What cannot be read is no statement."""
+    if job.google is not None:
+        source = "Compute Engine describes no such attribute of a machine type"
+        return FabricFacts(cloud="gcp", machine_type="this machine", encrypted=None, source=source)
+    import boto3  # noqa: PLC0415 - a second of import that only nodes with this setting pay
+
+    try:
+        kind = machine_type(environment)
+    except TrainerError as error:
+        return FabricFacts(cloud="aws", machine_type="unknown", encrypted=None, source=str(error)[:500])
+    return aws_facts(boto3.Session(), kind)
 
 
 def demand_encryption(facts: FabricFacts | None, who: str) -> None:

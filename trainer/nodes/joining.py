@@ -133,7 +133,9 @@ def _network(
         interface, implementation = job.nodes.interface, "provider"
     else:
         peers = tunnel_peers(entries, names, rank)
-        made = tunnel(keys.wireguard, WIREGUARD_PORT, tunnel_address(rank), peers, inner)
+        made = tunnel(
+            keys.wireguard, WIREGUARD_PORT, tunnel_address(rank), peers, inner, min(entry.mtu for entry in entries)
+        )
         interface, implementation = stack.enter_context(made)
     # NCCL would look for other networks of the machine; there is only this one, and it carries sockets.
     environment = {

@@ -34,6 +34,7 @@ from trainer.nodes.messages import Admitted, Enrol, NodeEntry, Refused, decode, 
 from trainer.nodes.node import Keys, check_peer, own_document
 from trainer.nodes.place import CONTROL_PORT, WIREGUARD_PORT, NodePlace
 from trainer.nodes.ticket import Ticket, authority_text
+from trainer.nodes.wireguard import outer_mtu
 
 _AT_ONCE = 64
 """Handshakes under way at one time; whoever connects beyond that is turned away."""
@@ -155,7 +156,11 @@ class Generation:
         public = public_bytes(issued.certificate)
         check_peer(self.job, self.place, self.id, self.document, public, document, who)
         entry = NodeEntry(
-            certificate=encode(issued.der), address=request.address, port=request.port, document=request.document
+            certificate=encode(issued.der),
+            address=request.address,
+            port=request.port,
+            mtu=request.mtu,
+            document=request.document,
         )
         with self._lock:
             if request.rank in self.links:
@@ -187,6 +192,7 @@ def opened(
         certificate=encode(issued.der),
         address=place.address,
         port=WIREGUARD_PORT,
+        mtu=outer_mtu(place.address),
         document=encode(document) if document else None,
     )
     try:

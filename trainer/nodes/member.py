@@ -25,6 +25,7 @@ from trainer.nodes.messages import Admitted, Enrol, Refused, decode, encode, par
 from trainer.nodes.node import Keys, own_document
 from trainer.nodes.place import WIREGUARD_PORT, NodePlace
 from trainer.nodes.ticket import Ticket
+from trainer.nodes.wireguard import outer_mtu
 
 _PAUSE = 0.5
 
@@ -82,12 +83,14 @@ def _join(
     asking = context(enrolment(run, job.tenant, job.run), [ticket.certificate], server=False)
     link = _leader(job, ticket, connect(ticket.address, ticket.port, asking))
     try:
+        address = fabric_address or place.address or link.local_address
         request = Enrol(
             rank=place.rank,
             request=encode(certificate_request(keys.certificate).public_bytes(Encoding.DER)),
             wireguard=keys.wireguard_public.hex(),
             port=WIREGUARD_PORT,
-            address=fabric_address or place.address or link.local_address,
+            address=address,
+            mtu=outer_mtu(address),
             fabric=place.fabric,
             document=encode(document) if document else None,
         )

@@ -26,6 +26,8 @@ class Enrol(Frozen):
     port: int = Field(ge=1, le=65535)
     address: str
     """Where the node's WireGuard, or its interface on the provider's network, is reached."""
+    mtu: int = Field(ge=1280, le=65535)
+    """The largest packet on the interface with that address."""
     fabric: FabricFacts | None = None
     document: str | None = None
     """Attestation document, base64."""
@@ -51,6 +53,7 @@ class NodeEntry(Frozen):
     certificate: str
     address: str
     port: int
+    mtu: int
     document: str | None
 
 

@@ -8,6 +8,7 @@ wireguard-go. Keys live for one generation of a job, in the agent's memory and W
 from __future__ import annotations
 
 import base64
+import json
 import os
 import shutil
 import subprocess
@@ -26,8 +27,8 @@ from trainer.nodes.namespace import Namespace, run
 
 NETWORK: Final = IPv4Network("10.64.0.0/24")
 """Addresses inside the tunnel; the worker's namespace has no others, so they can collide with nothing."""
-MTU: Final = 1420
-"""1500 less WireGuard's 80 bytes over IPv6."""
+OVERHEAD: Final = 80
+"""Bytes that WireGuard, UDP and IPv6 add to a packet."""
 _SOCKETS: Final = Path("/var/run/wireguard")
 _PATIENCE: Final = 60.0
 
@@ -46,11 +47,22 @@ def tunnel_address(rank: int) -> IPv4Address:
     return NETWORK[rank + 1]
 
 
+def outer_mtu(address: str) -> int:
+    """The largest packet on the interface of this machine that has the address. Raises when none has it."""
+    for entry in json.loads(run("ip", "-json", "address", "show", "to", address)):
+        if entry:
+            # Loopback's is one more than an IP packet can have.
+            return min(int(entry["mtu"]), 65535)
+    raise TrainerError(Reason.PEER, f"no interface of this machine has the address {address}")
+
+
 @contextmanager
 def tunnel(
-    key: X25519PrivateKey, port: int, address: IPv4Address, peers: Sequence[TunnelPeer], inner: Namespace
+    key: X25519PrivateKey, port: int, address: IPv4Address, peers: Sequence[TunnelPeer], inner: Namespace, mtu: int
 ) -> Iterator[tuple[str, str]]:
     """A tunnel to `peers` that ends in `inner`; yields the interface's name and which implementation it is.
+
+    `mtu` is that of the network outside: large packets (9001 bytes inside a VPC) cost a sixth of small ones.
 
     Each peer may only send from, and is only sent what is for, its own address (WireGuard's cryptokey routing).
     """
@@ -59,7 +71,7 @@ def tunnel(
         run("wg", "setconf", name, "/dev/stdin", given=_configuration(key, port, peers))
         run("ip", "link", "set", name, "netns", f"/proc/self/fd/{inner.descriptor}", descriptors=(inner.descriptor,))
         inner.run("ip", "address", "add", f"{address}/{NETWORK.prefixlen}", "dev", name)
-        inner.run("ip", "link", "set", name, "mtu", str(MTU), "up")
+        inner.run("ip", "link", "set", name, "mtu", str(mtu - OVERHEAD), "up")
         yield name, implementation
 
 

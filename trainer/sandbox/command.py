@@ -12,7 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from trainer.errors import Reason, TrainerError
 from trainer.sandbox import landlock, seccomp
+from trainer.sandbox.cgroup import Group, Machine, limited
 from trainer.sandbox.spec import SandboxSpec
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -26,6 +28,8 @@ class Confined:
 
     command: list[str]
     description: dict[str, Any]
+    group: Group | None = None
+    """Whose counters say which limits were reached."""
 
 
 def unavailable() -> str | None:
@@ -53,14 +57,28 @@ def worker_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 
 @contextmanager
 def confine(
-    command: list[str], memory_bytes: int, processes: int, device: str, network: int | None = None
+    command: list[str],
+    memory_bytes: int,
+    processes: int,
+    device: str,
+    network: int | None = None,
+    cpus: float | None = None,
 ) -> Iterator[Confined]:
-    """The command that runs `command` in the strict sandbox; `network` is an open namespace that holds its peers."""
+    """The command that runs `command` in the strict sandbox; `network` is an open namespace that holds its peers.
+
+    Memory and processes are limited for each process, and for all together where the machine lets the agent make a
+    control group; the description says whether. `cpus` needs one.
+    """
     gpu = [str(path) for path in sorted(Path("/dev").glob("nvidia*")) if path.is_char_device()]
     devices = gpu if device.startswith("cuda") else []
     prefixes = {str(Path(sys.prefix).resolve()), str(Path(sys.base_prefix).resolve()), sys.prefix, sys.base_prefix}
     readable = tuple(sorted(path for path in prefixes if not path.startswith("/usr/") and path != "/usr"))
-    with TemporaryDirectory(prefix="bulkhead-root-") as base:
+    with (
+        TemporaryDirectory(prefix="bulkhead-root-") as base,
+        limited(Machine.read(), memory_bytes, processes, cpus) as (group, why),
+    ):
+        if group is None and cpus is not None:
+            raise TrainerError(Reason.SANDBOX, f"sandbox: limits.cpus is set, but there is no control group: {why}")
         spec = SandboxSpec(
             base=base,
             readable=(*readable, str(ROOT / "trainer")),
@@ -70,6 +88,7 @@ def confine(
             processes=processes,
             uid=_FIRST_UID + os.getpid() % 4000,
             network=network,
+            groups=group.joined if group else (),
         )
         description = {
             "kind": "strict",
@@ -78,6 +97,8 @@ def confine(
             "seccomp_instructions": len(seccomp.program(os.uname().machine, sockets=network is not None)),
             "memory_bytes": memory_bytes,
             "processes": processes,
+            "cpus": cpus,
+            "cgroup": group.describe() if group else {"missing": why},
             "network": "none" if network is None else "the job's own peers",
         }
-        yield Confined([sys.executable, "-m", "trainer.sandbox", spec.encode(), *command], description)
+        yield Confined([sys.executable, "-m", "trainer.sandbox", spec.encode(), *command], description, group)

@@ -20,6 +20,7 @@ _NAMESPACES = (
 def launch(spec: SandboxSpec, command: list[str]) -> int:
     """Runs `command` confined; the exit status, as a shell would report it. Raises before anything has run."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    _join(spec.groups)
     privileged = os.geteuid() == 0
     if spec.network is not None:
         if not privileged:
@@ -37,6 +38,14 @@ def launch(spec: SandboxSpec, command: list[str]) -> int:
         _become(spec, command, privileged=privileged)
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def _join(groups: tuple[str, ...]) -> None:
+    try:
+        for path in groups:
+            Path(path).write_text("0", encoding="ascii")
+    except OSError as error:
+        raise TrainerError(Reason.SANDBOX, f"sandbox: cannot join the control group: {error}") from error
 
 
 def _enter_user_namespace() -> None:

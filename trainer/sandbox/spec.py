@@ -23,6 +23,9 @@ class SandboxSpec:
     network: int | None = None
     """Descriptor of the network namespace to enter; by default a new one without any interface that is up."""
 
+    groups: tuple[str, ...] = ()
+    """Files of control groups to which the launcher writes itself first (`trainer.sandbox.cgroup`)."""
+
     def encode(self) -> str:
         """As one argument of a command line."""
         return json.dumps(asdict(self))
@@ -31,5 +34,6 @@ class SandboxSpec:
     def decode(cls, text: str) -> Self:
         """From the argument."""
         document = json.loads(text)
-        document["readable"], document["devices"] = tuple(document["readable"]), tuple(document["devices"])
+        for name in ("readable", "devices", "groups"):
+            document[name] = tuple(document[name])
         return cls(**document)

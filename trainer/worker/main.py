@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from trainer.checkpoint.manifest import DTYPE_NAMES
+from trainer.checkpoint.dtypes import DTYPE_NAMES
 from trainer.checkpoint.state import load_state
 from trainer.checkpoint.writer import tensor_bytes
 from trainer.data.loader import Loader, evaluation_batches
@@ -20,6 +20,7 @@ from trainer.protocol.channel import Channel
 from trainer.protocol.messages import Done, Failed, JobMessage, Progress
 from trainer.recipes.base import parse_settings
 from trainer.recipes.choose import choose_recipe
+from trainer.worker.blame import FAILURES, describe
 from trainer.worker.client import AgentClient, ResumedCheckpoint
 from trainer.worker.loop import Trainer
 from trainer.worker.ranks import Ranks, joined, whole
@@ -35,9 +36,8 @@ def work(sock: socket.socket) -> int:
     except TrainerError as error:
         client.tell(Failed(reason=error.reason, message=str(error)[:4000]))
         return 1
-    except (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
-        # A recipe may fail in any of these ways; values could stand in the message, so only the kind goes out.
-        client.tell(Failed(reason=Reason.WORKER, message=f"the recipe failed with {type(error).__name__}"))
+    except FAILURES as error:
+        client.tell(Failed(reason=Reason.WORKER, message=f"the recipe failed with {describe(error)}"))
         return 1
     return 0
 
@@ -56,8 +56,8 @@ def train_as(ranks: Ranks, client: AgentClient, job: JobMessage, bundle: bytes |
     torch.use_deterministic_algorithms(mode=settings.device == "cpu")
     tables = [open_table(client, index, view) for index, view in enumerate(job.data)]
     table = tables[0]
-    kind = choose_recipe(job.recipe, bundle)
-    recipe = kind(parse_settings(kind, job.recipe.settings), table)
+    kind, chosen = choose_recipe(job.recipe, bundle)
+    recipe = kind(parse_settings(kind, chosen), table)
     order = SampleOrder(table.view.cuts, settings.seed, recipe.window, settings.eval_fraction)
     loader = Loader(table, order, settings.batch_size, ranks.rank, ranks.world, ranks.turns)
     trainer = Trainer(recipe, recipe.build(), loader, settings, ranks)

@@ -61,8 +61,8 @@ class Ranks:
         if self.slices == 1:
             return
         if turn == 0:
-            self._before = [buffer.clone() for buffer in _averaged(model)]
-        for buffer, before in zip(_averaged(model), self._before, strict=True):
+            self._before = [buffer.clone() for buffer in model.buffers()]
+        for buffer, before in zip(model.buffers(), self._before, strict=True):
             buffer.copy_(before)
 
     @contextmanager
@@ -79,11 +79,11 @@ class Ranks:
     def add(self, model: nn.Module, *, last: bool) -> None:
         """Adds a slice's gradients to those of the slices before; after the last one the parameters hold the sum.
 
-        Buffers (running statistics) become the mean over all slices.
+        Buffers of real numbers (running statistics) become the mean over all slices; counters are any slice's.
         """
         if self.slices == 1:
             return
-        if buffers := _averaged(model):
+        if buffers := [buffer for buffer in model.buffers() if buffer.is_floating_point()]:
             flat = torch.cat([buffer.flatten().double() for buffer in buffers])
             self._buffers.push([ordered_all_reduce(flat) if self.world > 1 else flat])
             if last:
@@ -132,10 +132,6 @@ def joined(view: RankView | None, slices: int, device: str) -> Iterator[Ranks]:
         dist.barrier()
     finally:
         dist.destroy_process_group()
-
-
-def _averaged(model: nn.Module) -> list[Tensor]:
-    return [buffer for buffer in model.buffers() if buffer.is_floating_point()]
 
 
 def _shard(module: nn.Module) -> None:

@@ -54,8 +54,20 @@ def parse_boundary(document: Any, place: str) -> Boundary:
     return Boundary(place.removeprefix("$."), str(target.get("principalSet", "")), tuple(found), text)
 
 
+def sets_of(caller: Principal) -> tuple[str, ...] | None:
+    """Every principal set that a caller can be in, as bindings name them; None if that is not known."""
+    if caller.kind in ("anonymous", "stranger"):
+        return ()
+    if caller.kind == "serviceAccount" and caller.ancestors:
+        return tuple(f"{_HIERARCHY}{node}" for node in (*caller.ancestors, f"projects/{caller.project}"))
+    return None
+
+
 def confined(boundaries: tuple[Boundary, ...], request: Request) -> Outcome:
     """Whether the caller is confined to resources that this one is not among."""
+    if request.principal.kind in ("anonymous", "stranger"):
+        # A stranger chooses an identity that no boundary of ours is bound to.
+        return Outcome(FALSE)
     applies: Truth = FALSE
     opened: Truth = FALSE
     labels: list[str] = []
@@ -80,9 +92,6 @@ def _contains(boundary: Boundary, request: Request) -> Truth:
 
 
 def _binds(boundary: Boundary, caller: Principal) -> Truth:
-    if caller.kind in ("anonymous", "stranger"):
-        # A stranger chooses an identity that no boundary of ours is bound to.
-        return FALSE
     truth = _in_set(boundary.principal_set, caller)
     if truth != FALSE and boundary.condition:
         known = {

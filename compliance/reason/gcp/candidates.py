@@ -124,7 +124,7 @@ def tags_to_try(request: Request, documents: Documents) -> list[tuple[tuple[str,
 
 def _tag_pairs(node: Node) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
-    for each in _walk(node):
+    for each in nodes_of(node):
         if isinstance(each, Call) and each.function in ("matchTag", "matchTagId", "hasTagKey", "hasTagKeyId"):
             values = [a.value for a in each.arguments if isinstance(a, Literal) and isinstance(a.value, str)]
             if values:
@@ -145,7 +145,7 @@ def times_to_try(request: Request, documents: Documents) -> list[datetime]:
     if any(
         isinstance(n, Call) and n.function.startswith("get") and n.function != "getAttribute"
         for t in trees
-        for n in _walk(t)
+        for n in nodes_of(t)
     ):
         found += [base + timedelta(hours=hour) for base in list(found) for hour in range(24 * 7)]
     return list(dict.fromkeys(found))
@@ -160,15 +160,15 @@ def _time(text: str) -> datetime | None:
 
 
 def _asks_time(tree: Node) -> bool:
-    return any("request.time" in (_path(node) or "") for node in _walk(tree))
+    return any("request.time" in (path_of(node) or "") for node in nodes_of(tree))
 
 
 def open_attributes(documents: Documents) -> list[str]:
     """The attributes that a caller sets and a condition reads, by dotted name."""
     found: list[str] = []
     for tree in _trees(documents):
-        for node in _walk(tree):
-            path = _path(node)
+        for node in nodes_of(tree):
+            path = path_of(node)
             if path and path.count(".") and not path.startswith(_FIXED):
                 found.append(path)
             if isinstance(node, Call) and node.function == "getAttribute" and node.arguments:
@@ -191,27 +191,25 @@ def values_to_try(name: str, documents: Documents) -> list[Any]:
     return [None, *unique.values()]
 
 
-def _path(node: Node) -> str | None:
+def path_of(node: Node) -> str | None:
+    """`a.b.c` of a chain of fields; None for anything else."""
     if isinstance(node, Name):
         return node.name
     if isinstance(node, Select):
-        inner = _path(node.operand)
+        inner = path_of(node.operand)
         return None if inner is None else f"{inner}.{node.field}"
     return None
 
 
 def paths_of(tree: Node) -> list[str]:
     """The longest chains of fields that an expression reads (`assertion.submods.gce.zone`)."""
-    found = list(dict.fromkeys(path for node in _walk(tree) if (path := _path(node)) and "." in path))
+    found = list(dict.fromkeys(path for node in nodes_of(tree) if (path := path_of(node)) and "." in path))
     return [path for path in found if not any(other.startswith(f"{path}.") for other in found)]
 
 
-def _walk(node: Node) -> list[Node]:
-    return list(_nodes(node))
-
-
 @lru_cache(maxsize=4096)
-def _nodes(node: Node) -> tuple[Node, ...]:
+def nodes_of(node: Node) -> tuple[Node, ...]:
+    """A tree and every part of it."""
     inner: tuple[Node, ...] = ()
     if isinstance(node, Select):
         inner = (node.operand,)
@@ -221,4 +219,4 @@ def _nodes(node: Node) -> tuple[Node, ...]:
         inner = node.items
     elif isinstance(node, Entries):
         inner = tuple(part for entry in node.entries for part in entry)
-    return (node, *(found for part in inner for found in _nodes(part)))
+    return (node, *(found for part in inner for found in nodes_of(part)))

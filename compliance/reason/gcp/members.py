@@ -122,6 +122,7 @@ _AGENT: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=65536)
 def project_of_email(email: str) -> str:
     """Id or number of the project that a service account's address names; empty if it names none.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from compliance.reason.gcp.cel.evaluate import holds, is_text_condition
@@ -18,6 +19,9 @@ from compliance.reason.gcp.request import Request, relative_name
 from compliance.reason.gcp.shapes import a_list, a_text, an_object, texts
 from compliance.reason.iam.decision import Reason
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, certain, either
+
+_ON: Final = (True, "TRUE", "true")
+"""The API prints a boolean, Terraform's provider a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def parse_constraint_policy(document: Any, level: str, place: str) -> Constraint
 def _setting(document: Any, place: str) -> Setting:
     rule = an_object(document, place, "a rule")
     values = an_object(rule.get("values") or {}, f"{place}.values", "`allowedValues` and `deniedValues`")
-    everything = "allow" if rule.get("allowAll") else "deny" if rule.get("denyAll") else ""
+    everything = "allow" if rule.get("allowAll") in _ON else "deny" if rule.get("denyAll") in _ON else ""
     parameters = rule.get("parameters")
     allowed = texts(values, "allowedValues", f"{place}.values")
     if isinstance(parameters, Mapping):
@@ -86,7 +90,7 @@ def _setting(document: Any, place: str) -> Setting:
             allowed += texts(parameters, name, f"{place}.parameters")
     condition = rule.get("condition")
     return Setting(
-        rule.get("enforce") in (True, "TRUE", "true"), allowed, texts(values, "deniedValues", f"{place}.values"),
+        rule.get("enforce") in _ON, allowed, texts(values, "deniedValues", f"{place}.values"),
         everything,
         "" if condition is None else is_text_condition(condition, f"{place}.condition"),
     )  # fmt: skip
@@ -242,6 +246,7 @@ CONSTRAINTS: Final[dict[str, tuple[tuple[str, ...], _Check]]] = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def _concerns(patterns: tuple[str, ...], permission: str) -> bool:
     return any(p in ("*", permission) or (p.startswith("*") and permission.endswith(p[1:])) for p in patterns)
 

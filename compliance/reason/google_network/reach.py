@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from compliance.errors import ComplianceError
 from compliance.reason.google_network.deliver import Fate, deliver, enter, hop, leave
 from compliance.reason.google_network.ends import End, resolve
 from compliance.reason.google_network.model import Fabric, Host, Rule
@@ -167,11 +168,17 @@ def _headers(fabric: Fabric, protocol: str, port: str | None) -> Iterator[tuple[
     wanted = protocol_number(protocol, "--protocol")
     named = {layer.protocol for rule in _rules(fabric) for layer in rule.layers}
     numbers = {6, 17, 1, 253} | {number for number in named if number is not None}
-    low, _, high = (port or "").partition("-")
-    first, last = (int(low), int(high or low)) if low else (0, 65535)
+    first, last = _ports(port)
     edges = {first, last, 443} | {
         edge for rule in _rules(fabric) for layer in rule.layers for a, b in layer.ports or () for edge in (a, b + 1)
     }
     ports = sorted(edge for edge in edges if first <= edge <= last)
     for number in sorted(numbers) if wanted is None else (wanted,):
         yield from ((number, at) for at in (ports if number in _WITH_PORTS else [0]))
+
+
+def _ports(port: str | None) -> tuple[int, int]:
+    low, _, high = (port or "0-65535").partition("-")
+    if not (low.isdigit() and (high or low).isdigit() and int(low) <= int(high or low) <= 65535):
+        raise ComplianceError("--port", f"{port!r} is no port or range of ports")
+    return int(low), int(high or low)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from compliance.estate.google_model import GoogleResource, ServiceAccount
+from compliance.estate.google_model import GoogleResource, Provider, ServiceAccount
 from compliance.estate.model import PLATFORM
 from compliance.reason.gcp.members import Member, parse_member
 from compliance.reason.gcp.principals import Principal
@@ -41,11 +41,7 @@ def identities_of(world: World, tenant: str) -> list[Attacker]:
         if provider.owner == tenant:
             text = f"principal://iam.googleapis.com/{provider.pool}/subject/any"
             found.append(Principal("federated", text, None, provider.ancestors, provider.pool, "any"))
-    own = [
-        group
-        for group in sorted({*world.groups_named, *world.estate.groups})
-        if world.estate.whose.of_group(group) == tenant
-    ]
+    own = world.groups_of.get(tenant, ())
     found += [Principal("user", f"someone@{group.partition('@')[2]}", frozenset({group})) for group in own]
     found.append(Principal("user", OUTSIDE.removeprefix("user:"), frozenset()))
     return [Attacker(each, tenant, sources) for each in found]
@@ -83,7 +79,9 @@ def _own(world: World, tenant: str, member: Member) -> Iterator[Principal]:
                 yield Principal("serviceAccount", inner.value)
 
 
-def reach_of(world: World, tenant: str, leaky: frozenset[str], holder: Holder) -> list[Attacker]:
+def reach_of(
+    world: World, tenant: str, leaky: frozenset[str], holder: Holder, providers: Iterable[Provider]
+) -> list[Attacker]:
     """Everyone a tenant can act as, each with the steps that lead to it.
 
     Args:
@@ -92,20 +90,21 @@ def reach_of(world: World, tenant: str, leaky: frozenset[str], holder: Holder) -
         leaky: names of service accounts that strangers are not certainly kept from; others are tried only by identities
             of somebody else that were taken.
         holder: what tokens the tenant can hold, for providers of workload pools.
+        providers: those that may accept a token of somebody else than their owner.
     """
     controlled = identities_of(world, tenant)
     taken = {each.principal.id for each in controlled}
     queue = deque(controlled)
-    for provider, principal, steps in federated(world, tenant, holder):
+    for provider, principal, steps in federated(world, tenant, holder, providers):
         queue.append(Attacker(principal, provider.owner, world.sources(tenant), steps))
         controlled.append(queue[-1])
-    accounts = [r for r in world.estate.resources if r.kind == "account"]
+    accounts = world.account_resources
+    open_ones = [account for account in accounts if account.name in leaky]
     while queue:
         attacker = queue.popleft()
-        for account in accounts:
+        for account in open_ones if attacker.owner == tenant else accounts:
             email = _email(account)
-            own = account.owner == tenant
-            if email in taken or own or (account.name not in leaky and attacker.owner == tenant):
+            if email in taken or account.owner == tenant:
                 continue
             taking = _take(world, attacker, account, tenant)
             if taking is None:

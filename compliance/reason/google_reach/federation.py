@@ -10,15 +10,15 @@ Sources: Confidential Space, "Attestation token claims"; IAM, "Workload Identity
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from compliance.errors import ComplianceError
 from compliance.estate.google_model import Provider
-from compliance.reason.gcp.candidates import paths_of
+from compliance.reason.gcp.candidates import nodes_of, path_of, paths_of
 from compliance.reason.gcp.cel.evaluate import evaluate, holds
-from compliance.reason.gcp.cel.parse import literals, parse
+from compliance.reason.gcp.cel.parse import Call, Node, literals, parse
 from compliance.reason.gcp.cel.values import Open, OpenMap
 from compliance.reason.gcp.principals import Principal
 from compliance.reason.google_reach.world import World
@@ -41,21 +41,46 @@ class Holder:
     """Whose tokens a tenant can hold.
 
     Attributes:
-        projects: ids and numbers of its projects on Google Cloud (one elsewhere, if it has none).
+        projects: numbers and ids of its projects on Google Cloud.
         accounts: e-mail addresses of its service accounts.
         aws: ids of its AWS accounts.
+        others: numbers, ids and e-mail addresses that are known and not its own. It may have further projects
+            elsewhere, which are none of these.
     """
 
-    projects: tuple[tuple[str, str], ...]
-    accounts: tuple[str, ...]
+    projects: tuple[tuple[str, str], ...] = ()
+    accounts: tuple[str, ...] = ()
     aws: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+def open_providers(world: World) -> list[Provider]:
+    """Providers that do not certainly refuse every token that anyone but their owner can hold."""
+    return [provider for provider in world.estate.providers if not _closed(world, provider)]
+
+
+def _closed(world: World, provider: Provider) -> bool:
+    if provider.aws_account:
+        return False
+    own = tuple(sorted(world.estate.whose.names_of(provider.owner)))
+    mails = tuple(account.email for account in world.accounts_of(provider.owner))
+    other, account = Open(excluding=own), Open(excluding=mails)
+    claims: dict[str, Any] = {}
+    if provider.issuer == ATTESTATION:
+        claims = {
+            "submods": {"gce": {"project_id": other, "project_number": other}},
+            "google_service_accounts": [account],
+        }
+    elif provider.issuer == ACCOUNTS:
+        claims = {"email": account}
+    return _accepts(provider, claims)[0] == "impossible"
 
 
 def federated(
-    world: World, tenant: str, holder: Holder
+    world: World, tenant: str, holder: Holder, providers: Iterable[Provider]
 ) -> Iterator[tuple[Provider, Principal, tuple[dict[str, Any], ...]]]:
     """Providers of others that accept a token of the tenant, with each identity that policies name, and the step."""
-    for provider in world.estate.providers:
+    for provider in providers:
         if provider.owner == tenant:
             continue
         for attribute, value in _wanted(world, provider):
@@ -95,7 +120,21 @@ def acceptance(provider: Provider, holder: Holder) -> tuple[str, dict[str, Any]]
         if verdict == "possible":
             return verdict, claims
         doubtful = doubtful or verdict == "undecided"
+    for unknown in _claims_elsewhere(provider, holder):
+        # The condition may name a project or account of which nobody knows whose it is.
+        doubtful = doubtful or _accepts(provider, unknown)[0] != "impossible"
     return ("undecided" if doubtful else "impossible"), {}
+
+
+def _claims_elsewhere(provider: Provider, holder: Holder) -> Iterator[dict[str, Any]]:
+    other = Open(excluding=(*holder.others, *holder.accounts))
+    if provider.aws_account:
+        if provider.aws_account not in (*holder.aws, *holder.others):
+            yield {"account": provider.aws_account}
+    elif provider.issuer == ATTESTATION:
+        yield {"submods": {"gce": {"project_id": other, "project_number": other}}, "google_service_accounts": [other]}
+    elif provider.issuer == ACCOUNTS:
+        yield {"email": other}
 
 
 def _fixed_claims(provider: Provider, holder: Holder) -> Iterator[dict[str, Any]]:
@@ -106,7 +145,7 @@ def _fixed_claims(provider: Provider, holder: Holder) -> Iterator[dict[str, Any]
             yield {"account": provider.aws_account, "arn": arn}
         return
     if provider.issuer == ATTESTATION:
-        for number, name in holder.projects:
+        for number, name in (*holder.projects, ("999999999999", "elsewhere")):
             gce = {"project_id": name, "project_number": number}
             yield {"submods": {"gce": gce}, "google_service_accounts": list(holder.accounts)}
     elif provider.issuer == ACCOUNTS:
@@ -132,17 +171,36 @@ def _accepts(provider: Provider, fixed: dict[str, Any]) -> tuple[str, dict[str, 
         return "undecided", {}
     if truth == TRUE:
         return "possible", fixed
-    found = [value for value in dict.fromkeys(map(_hashable, literals(tree))) if isinstance(value, str)]
-    # A claim may have to be only the rest of a text that the mapping puts together.
-    rests = [text[at + 1 :] for text in found for at, sign in enumerate(text) if sign in "/:"]
-    texts = [text for text in dict.fromkeys([*found, *rests]) if text]
     paths = [path.removeprefix("assertion.") for path in paths_of(tree) if path.startswith("assertion.")]
-    claims = _search(provider, fixed, [p for p in paths if not _known(fixed, p)], texts, 0, [0])
+    wanted = [(path, _values(tree, f"assertion.{path}")) for path in paths if not _known(fixed, path)]
+    claims = _search(provider, fixed, wanted, 0, [0])
     return ("possible", claims) if claims is not None else ("undecided", {})
 
 
-def _hashable(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | bool) else None
+def _values(tree: Node, path: str) -> list[Any]:
+    """What a claim is compared with, most promising first; None stands for a claim that is not there."""
+    found: list[Any] = []
+    for node in nodes_of(tree):
+        if not isinstance(node, Call):
+            continue
+        parts = ((node.target,) if node.target is not None else ()) + node.arguments
+        if not any(path_of(part) == path for part in parts):
+            continue
+        texts = [value for part in parts for value in literals(part) if not isinstance(value, bool)]
+        if node.function == "_in_" and path_of(node.arguments[1]) == path:
+            found.append(texts)
+        elif node.function == "_+_":
+            found += _rests(tree)
+        else:
+            found += [*texts, *(f"{text}any" for text in texts if isinstance(text, str))]
+    found = [*found, None, "", 0]
+    return list({repr(value): value for value in found}.values())
+
+
+def _rests(tree: Node) -> list[str]:
+    """Texts, and their ends: a claim may have to be only the rest of what a mapping puts together."""
+    whole = [value for value in literals(tree) if isinstance(value, str)]
+    return [*whole, *(text[at + 1 :] for text in whole for at, sign in enumerate(text) if sign in "/:")]
 
 
 def _known(claims: Mapping[str, Any], path: str) -> bool:
@@ -155,19 +213,21 @@ def _known(claims: Mapping[str, Any], path: str) -> bool:
 
 
 def _search(
-    provider: Provider, claims: dict[str, Any], paths: list[str], texts: list[str], at: int, spent: list[int]
+    provider: Provider, claims: dict[str, Any], wanted: list[tuple[str, list[Any]]], at: int, spent: list[int]
 ) -> dict[str, Any] | None:
+    """Claims that the condition accepts, by backtracking; three-valued evaluation cuts dead branches."""
     spent[0] += 1
     if spent[0] > _BOUND:
         return None
-    whole = at == len(paths)
+    whole = at == len(wanted)
     truth = holds(provider.condition, _environment(provider, claims, whole=whole))
     if truth == TRUE:
         return claims
     if truth == FALSE or whole:
         return None
-    for value in (None, *texts, *([text] for text in texts), *(f"{text}any" for text in texts), [], 0):
-        found = _search(provider, _with(claims, paths[at].split("."), value), paths, texts, at + 1, spent)
+    path, values = wanted[at]
+    for value in values:
+        found = _search(provider, _with(claims, path.split("."), value), wanted, at + 1, spent)
         if found is not None:
             return found
     return None

@@ -10,6 +10,7 @@ from typing import Any, Final
 from compliance.estate.google_model import GoogleEstate, GoogleResource, ServiceAccount
 from compliance.estate.model import PLATFORM
 from compliance.reason.gcp.allow import AllowPolicy
+from compliance.reason.gcp.boundary import Boundary, sets_of
 from compliance.reason.gcp.decide import Documents
 from compliance.reason.gcp.holders import holders_of
 from compliance.reason.gcp.perimeter import Borders
@@ -89,9 +90,22 @@ class World:
     def stranger(self, *owners: str) -> Principal:
         """Anyone who is none of these owners."""
         whose = self.estate.whose
-        unread = {group for group in self.groups_named if group not in self.estate.groups}
-        besides = frozenset(f"group:{group}" for group in unread if whose.of_group(group) in owners)
+        mine = [group for owner in owners for group in self.groups_of.get(owner, ())]
+        besides = frozenset(f"group:{group}" for group in mine if group not in self.estate.groups)
         return Principal("stranger", besides=besides, projects_besides=whose.names_of(*owners))
+
+    @cached_property
+    def groups_of(self) -> Mapping[str, tuple[str, ...]]:
+        """Groups that a policy names or that are known, by owner."""
+        found: dict[str, list[str]] = {}
+        for group in sorted({*self.groups_named, *self.estate.groups}):
+            found.setdefault(self.estate.whose.of_group(group), []).append(group)
+        return {owner: tuple(groups) for owner, groups in found.items()}
+
+    @cached_property
+    def account_resources(self) -> list[GoogleResource]:
+        """Service accounts, as resources."""
+        return [resource for resource in self.estate.resources if resource.kind == "account"]
 
     @cached_property
     def groups_named(self) -> frozenset[str]:
@@ -106,11 +120,20 @@ class World:
 
     def networks(self, *owners: str) -> frozenset[str]:
         """Projects and networks of these owners, as perimeters name them."""
+        found = self._networks_of
+        return frozenset().union(*(found.get(owner, frozenset()) for owner in owners))
+
+    @cached_property
+    def _networks_of(self) -> Mapping[str, frozenset[str]]:
         whose = self.estate.whose
-        nodes = {whose.node(name) for name in whose.names_of(*owners)}
-        named = {str(n["name"]) for n in self.estate.networks if n["type"].endswith("/Network")}
-        mine = {n for n in named if whose.of_project(n.split("/projects/")[-1].split("/")[0]) in owners}
-        return frozenset(nodes | mine)
+        found: dict[str, set[str]] = {}
+        for name, owner in whose.projects.items():
+            found.setdefault(owner, set()).add(whose.node(name))
+        for network in self.estate.networks:
+            if network["type"].endswith("/Network"):
+                name = str(network["name"])
+                found.setdefault(whose.of_project(name.split("/projects/")[-1].split("/")[0]), set()).add(name)
+        return {owner: frozenset(names) for owner, names in found.items()}
 
     def sources(self, owner: str) -> tuple[Source, ...]:
         """Where a tenant can ask from: the internet, its own networks, a network of a project elsewhere."""
@@ -123,12 +146,19 @@ class World:
 
     def accounts_of(self, owner: str) -> list[ServiceAccount]:
         """The service accounts of an owner; one that it could create where none was read."""
-        found = [account for account in self.estate.accounts.values() if account.owner == owner]
+        found = self._accounts_of.get(owner, [])
         if found or owner not in self.estate.tenants:
             return found
         own = [(n, a.removeprefix("projects/")) for n, a in self.estate.aliases.items()]
         mine = [(node, name) for node, name in own if self.estate.whose.of_project(node) == owner]
         return [ServiceAccount(f"any@{name}.iam.gserviceaccount.com", node, owner, (node,)) for node, name in mine]
+
+    @cached_property
+    def _accounts_of(self) -> Mapping[str, list[ServiceAccount]]:
+        found: dict[str, list[ServiceAccount]] = {}
+        for account in self.estate.accounts.values():
+            found.setdefault(account.owner, []).append(account)
+        return found
 
     def ancestors_of(self, project: str) -> tuple[str, ...]:
         """Nodes above a project, itself first, as any resource of it says."""
@@ -156,6 +186,20 @@ class World:
         found = dict.fromkeys(perimeter for name in names for perimeter in self._fences.get(name, ()))
         return Borders(tuple(found), self.estate.borders.levels)
 
+    @cached_property
+    def _bound(self) -> Mapping[str, tuple[Boundary, ...]]:
+        found: dict[str, list[Boundary]] = {}
+        for boundary in self.estate.boundaries:
+            found.setdefault(boundary.principal_set, []).append(boundary)
+        return {name: tuple(held) for name, held in found.items()}
+
+    def boundaries(self, principal: Principal) -> tuple[Boundary, ...]:
+        """The principal access boundaries that can concern a caller."""
+        sets = sets_of(principal)
+        if sets is None:
+            return self.estate.boundaries
+        return tuple(boundary for name in dict.fromkeys(sets) for boundary in self._bound.get(name, ()))
+
     def attempt(
         self,
         attacker: Attacker,
@@ -177,7 +221,11 @@ class World:
             stay_out: networks that it certainly does not ask from.
         """
         request = open_request(permission, self.target(resource, name), attacker.principal, not_from=stay_out)
-        documents = replace(self.documents(resource), borders=self.borders(request.target.nodes, attacker.sources))
+        documents = replace(
+            self.documents(resource),
+            borders=self.borders(request.target.nodes, attacker.sources),
+            boundaries=self.boundaries(attacker.principal),
+        )
         return possible(request, documents, bound, attacker.sources)
 
 

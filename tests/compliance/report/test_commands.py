@@ -84,8 +84,14 @@ def test_unknown_tenant_is_bad_input(aws, tmp_path):
     "fault",
     [
         Fault(403, b'{"__type":"AccessDeniedException","message":"no"}'),
+        Fault(400, b'{"__type":"ThrottlingException","message":"slow"}'),
+        Fault(501, b'{"__type":"NotImplemented","message":"?"}'),
+        Fault(500, b'{"__type":"InternalFailure","message":"?"}'),
+        Fault(200, b"<html>not json</html>"),
         Fault(200, b"{}"),
+        Fault(200, b'{"Aliases":[],"Truncated":true}'),
     ],
+    ids=["denied", "throttled", "unimplemented", "failed", "malformed", "half", "half a listing"],
 )
 def test_failing_api_is_indeterminate_and_named(aws, tmp_path, fault):
     aws.faults["ListAliases"] = fault
