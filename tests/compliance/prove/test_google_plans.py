@@ -26,7 +26,15 @@ TRAINER = f"serviceAccount:{A}-trainer@bh-{A}.iam.gserviceaccount.com"
 def fleet(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fleet") / "tenants"
     shutil.copytree(ROOT / "tenants", folder)
-    text = next(p for p in (ROOT / "tenants/google/initech.yaml",) if p.exists()).read_text()
+    text = next(
+        p
+        for p in (
+            ROOT / "tests/fixtures/initech.yaml",
+            ROOT / "tenants/google/initech.yaml",
+            ROOT / "tenants/initech.yaml",
+        )
+        if p.exists()
+    ).read_text()
     text = "\n".join(line for line in text.splitlines() if not line.startswith("# yaml-language-server"))
     (folder / "initech.yaml").write_text(text)
     (folder / "hooli.yaml").write_text(
