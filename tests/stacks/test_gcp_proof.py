@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from compliance.facts.from_tenancy import scope_of
 from operations import proving
 from operations.errors import CommandError, Exit
 from stacks.app import synthesise
@@ -46,21 +47,34 @@ def infos(fleet, tmp_path_factory):
 
 
 @pytest.fixture
-def prove(fleet, infos):
-    """Proves the stacks with some mistakes in them; what was proved, in words."""
+def judge(infos):
+    """Judges the stacks with some mistakes in them."""
     held = {info.name: (info.directory / "cdk.tf.json").read_text() for info in infos}
 
-    def with_mistakes(mistakes):
+    def with_mistakes(mistakes, how):
         documents = {name: json.loads(text) for name, text in held.items()}
         for mistake in mistakes:
             mistake({name: document["resource"] for name, document in documents.items()})
         for info in infos:
             (info.directory / "cdk.tf.json").write_text(json.dumps(documents[info.name]))
-        return proving.require_proof(fleet, infos, local=True)
+        return how()
 
     yield with_mistakes
     for info in infos:
         (info.directory / "cdk.tf.json").write_text(held[info.name])
+
+
+@pytest.fixture
+def prove(fleet, infos, judge):
+    """Asks as `bulkhead deploy` does; what was proved, in words."""
+    return lambda mistakes: judge(mistakes, lambda: proving.require_proof(fleet, infos, local=True))
+
+
+@pytest.fixture
+def proved(fleet, infos, judge):
+    """How many pairs and paths are proved."""
+    folder, known = infos[0].directory.parent, scope_of(fleet, local=True)
+    return lambda mistakes: judge(mistakes, lambda: proving.prove_plans(folder, known).count()["proved"])
 
 
 def test_every_pair_of_a_mixed_fleet_is_proved_apart(prove):
@@ -73,8 +87,16 @@ def test_every_pair_of_a_mixed_fleet_is_proved_apart(prove):
     [chosen for count in (1, 2) for chosen in itertools.combinations(MISTAKES, count)],
     ids=lambda mistakes: " and ".join(mistake.__name__ for mistake in mistakes),
 )
-def test_fewer_than_three_mistakes_open_nothing(mistakes, prove):
-    assert "84 proved" in prove(mistakes)
+def test_fewer_than_three_mistakes_open_nothing(mistakes, proved):
+    assert proved(mistakes) == 84
+
+
+@pytest.mark.parametrize(
+    ("mistake", "lock"), [(forget_the_denials, "resource lock"), (leave_the_perimeter_in_dry_run, "network lock")]
+)
+def test_a_lock_left_open_is_refused_although_the_others_hold(mistake, lock, prove):
+    with pytest.raises(CommandError, match=f"initech, {lock}"):
+        prove([mistake])
 
 
 def test_three_mistakes_open_the_key_and_are_refused(prove):

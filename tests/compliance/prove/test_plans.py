@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +15,12 @@ from compliance.prove.engine import prove
 from operations.errors import CommandError
 from operations.proving import prove_plans, refusals, require_proof
 from stacks.plan import StackInfo
+from tenancy.fleet import load
 from tests.leaks.clean import ACCOUNTS, MANAGEMENT, State, allow, deny, policy
 
 DEPLOYER = "arn:aws:iam::*:role/OrganizationAccountAccessRole"
 A, B = "acme", "globex"
+FLEET = load(Path("tenants"))
 
 
 def scope():
@@ -255,7 +258,7 @@ def written(tmp_path, documents):
 
 def test_deploy_goes_ahead_with_stacks_that_are_proved(tmp_path, monkeypatch):
     monkeypatch.setattr("compliance.facts.from_tenancy.scope_of", lambda fleet, local: scope())
-    assert "14 proved" in require_proof(None, written(tmp_path, stacks()), local=True)
+    assert "14 proved" in require_proof(FLEET, written(tmp_path, stacks()), local=True)
 
 
 def test_deploy_refuses_stacks_that_open_a_bucket_and_names_the_witness(tmp_path, monkeypatch):
@@ -265,6 +268,6 @@ def test_deploy_refuses_stacks_that_open_a_bucket_and_names_the_witness(tmp_path
     opened = policy(allow("s3:GetObject", "arn:aws:s3:::bh-globex-data/*", Principal="*"))
     documents["globex-vault"]["resource"]["aws_s3_bucket_policy"]["data"]["policy"] = json.dumps(opened)
     with pytest.raises(CommandError, match="acme to globex, data: violated") as caught:
-        require_proof(None, written(tmp_path, documents), local=True)
+        require_proof(FLEET, written(tmp_path, documents), local=True)
     assert "asks s3:GetObject on arn:aws:s3:::bh-globex-data/" in str(caught.value)
     assert caught.value.code == 1
