@@ -16,7 +16,7 @@ def deny_resources_of_other_accounts() -> Statement:
     return {
         "Sid": "DenyResourcesOfOtherAccounts",
         "Effect": "Deny",
-        "NotAction": [MAKING_VOLUMES],
+        "NotAction": [MAKING_VOLUMES, "events:*"],
         # AWS's own policies and prefix lists belong to no account of ours; images have a statement of their own.
         "NotResource": ["arn:aws:iam::aws:policy/*", "arn:aws:ec2:*:aws:prefix-list/*", IMAGES],
         "Condition": foreign_resource("${aws:PrincipalAccount}"),
@@ -35,6 +35,23 @@ def deny_volumes_from_snapshots() -> Statement:
         "Action": MAKING_VOLUMES,
         "Resource": "arn:aws:ec2:*:*:snapshot/*",
         "Condition": foreign_resource("${aws:PrincipalAccount}"),
+    }
+
+
+def deny_event_buses_of_other_accounts() -> Statement:
+    """Stops events from being sent to another account, and its buses and rules from being read or changed.
+
+    Requests to EventBridge lack `aws:ResourceAccount` (IAM User Guide), but its resources' ARNs name the account. What
+    lists has no resource and shows the caller's own account only.
+    """
+    return {
+        "Sid": "DenyEventBusesOfOthers",
+        "Effect": "Deny",
+        "Action": [
+            f"events:{verb}*"
+            for verb in ("Delete", "Describe", "Disable", "Enable", "Put", "Remove", "Tag", "Untag", "Update")
+        ],
+        "NotResource": "arn:aws:events:*:${aws:PrincipalAccount}:*",
     }
 
 

@@ -22,6 +22,7 @@ def service_control_policies(platform: str, regions: Collection[str], management
         f"{platform}-identity-lock": document(
             identity_lock.deny_resources_of_other_accounts(),
             identity_lock.deny_volumes_from_snapshots(),
+            identity_lock.deny_event_buses_of_other_accounts(),
             identity_lock.deny_images_of_other_accounts(management_account),
             identity_lock.deny_leaving(),
             identity_lock.deny_touching_the_deployer(),

@@ -133,6 +133,18 @@ CASES: list[Case] = [
         question("ec2:CreateVolume", "arn:aws:ec2:us-east-1::snapshot/snap-1", ADMIN),
     ),
     (
+        "DenyEventBusesOfOthers",
+        LOCK,
+        under_scp(""),
+        question(
+            "events:PutEvents",
+            f"arn:aws:events:us-east-1:{GLOBEX}:event-bus/default",
+            ADMIN,
+            GLOBEX,
+            resourcePolicy=OPEN,
+        ),
+    ),
+    (
         "DenyRolesWithoutBoundary",
         LOCK,
         under_scp(""),

@@ -83,6 +83,8 @@ def test_a_tenant_still_works_with_what_is_its_own() -> None:
     for action, arn in (
         ("s3:CreateBucket", "arn:aws:s3:::acme-scratch"),
         ("ec2:CreateVolume", f"arn:aws:ec2:us-east-1:{ACME}:volume/*"),
+        ("events:ListEventBuses", "*"),
+        ("events:PutEvents", f"arn:aws:events:us-east-1:{ACME}:event-bus/default"),
         ("iam:PutRolePolicy", f"arn:aws:iam::{ACME}:role/scratch"),
         ("iam:PassRole", TRAINER),
         ("iam:GetRole", TRAINER),
