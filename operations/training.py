@@ -166,7 +166,7 @@ def train(
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     document = json.dumps(job).encode()
     last: dict[str, Any] = {}
-    decided = refusals.size(cloud.ledger, tenant.id)
+    decided = refusals.size(cloud.ledger, tenant.id) if tenant.cloud == "aws" else 0
     with (
         _node(cloud, fleet, tenant, document, root) as found,
         tempfile.TemporaryDirectory(prefix="bulkhead-job-") as folder,
@@ -190,7 +190,7 @@ def train(
         code, said = agent.returncode, log.read_text(encoding="utf-8", errors="replace").strip()
     if code != 0:
         message = last.get("message") or said[-2000:] or f"the agent ended with status {code} and said nothing"
-        why = refusals.reasons_since(cloud.ledger, tenant.id, decided)
+        why = refusals.reasons_since(cloud.ledger, tenant.id, decided) if tenant.cloud == "aws" else []
         words = "".join(f"\n  {reason}" for reason in why if reason not in message)
         if any(NAME in reason for reason in why):
             words += "\n  If the trainer was changed on purpose, accept it: `bulkhead deploy`"

@@ -5,12 +5,14 @@ Keys are asked for through google-cloud-kms over gRPC; everything else through t
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from google.api_core import exceptions as google_errors
@@ -165,11 +167,24 @@ class _Reader:
             if self._kms is None:
                 if not self._plan.credentials.valid:
                     self._plan.credentials.refresh(Request())
-                options = {"api_endpoint": self._plan.kms} if self._plan.kms else None
-                self._kms = kms_v1.KeyManagementServiceClient(
-                    credentials=self._plan.credentials, client_options=options
-                )
+                self._kms = kms_v1.KeyManagementServiceClient(**_at(self._plan))
             return self._kms
+
+
+def _at(plan: GooglePlan) -> dict[str, Any]:
+    """Google's own address, or another with the authority that GRPC_DEFAULT_SSL_ROOTS_FILE_PATH names now.
+
+    gRPC itself reads the variable once, when a process makes its first channel.
+    """
+    if plan.kms is None:
+        return {"credentials": plan.credentials}
+    import grpc  # noqa: PLC0415 - only to reach a test double
+    from google.cloud.kms_v1.services.key_management_service import transports  # noqa: PLC0415
+
+    roots = os.environ.get("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
+    trusted = grpc.ssl_channel_credentials(Path(roots).read_bytes() if roots else None)
+    made = transports.KeyManagementServiceGrpcTransport
+    return {"transport": made(host=plan.kms, credentials=plan.credentials, ssl_channel_credentials=trusted)}
 
 
 def _plain(message: Any) -> dict[str, Any]:
