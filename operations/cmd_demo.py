@@ -50,7 +50,7 @@ def demo(
     folder: FleetFolder = Path("tenants"),
     with_google: Annotated[
         bool, typer.Option("--google/--no-google", help="Also the tenants in the folder's `google`, on Google Cloud.")
-    ] = False,
+    ] = True,
 ) -> None:
     """Provisions, seals, trains, attacks and scans on the local cloud. Can be run again: it then changes nothing."""
     ws = workspace()
@@ -69,12 +69,12 @@ def demo(
     with steps.step("Check the configuration: checkov, the rules") as step:
         found = checkov.run(ws.synth / "stacks", checkov.read_exemptions())
         checkov.gate(found)
-        rules = plan_rules.require_rules(fleet, stacks, local=True)
+        on_aws, on_google = google.apart(stacks)
+        rules = plan_rules.require_rules(fleet, on_aws, local=True)
         step.done(f"{found.passed} checks passed, {len(found.excused)} excused with a reason; rules: {rules}")
     with steps.step("Prove that no tenant can reach another") as step:
         step.done(proving.require_proof(fleet, stacks, local=True))
     with steps.step("Deploy with Terraform") as step:
-        on_aws, on_google = google.apart(stacks)
         changes = deployment.deploy(place, fleet, on_aws, lambda name, what: step.doing(f"{name}: {what}"))
         added = sum(change.add for change in changes.values())
         step.done(f"{added} resources made" if any(change.any for change in changes.values()) else "no changes")

@@ -67,11 +67,12 @@ def _checked(
         found = checkov.run(place.ws.synth / "stacks", checkov.read_exemptions())
         checkov.gate(found)
         step.done(f"{found.passed} checks passed, {len(found.excused)} excused with a reason")
+    # The proof comes first: where both refuse, its witness says more than a rule.
+    with steps.step("Prove that no tenant can reach another") as step:
+        step.done(proving.require_proof(fleet, stacks, local=local))
     with steps.step("Judge the configuration by the rules") as step:
         said = [plan_rules.require_rules(fleet, on_aws, local=local)] if on_aws else []
         step.done("; ".join([*said, *([google.JUDGED_LATER] if on_google else [])]))
-    with steps.step("Prove that no tenant can reach another") as step:
-        step.done(proving.require_proof(fleet, stacks, local=local))
     if local:
         return on_aws, on_google
     google.require_provider(place, stacks)
