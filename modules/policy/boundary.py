@@ -72,7 +72,8 @@ def deny_resources_of_other_accounts(scope: TenantScope) -> Statement:
     return {
         "Sid": "DenyResourcesOfOtherAccounts",
         "Effect": "Deny",
-        "Action": "*",
+        # Requests to EventBridge lack aws:ResourceAccount; these read, and the organisation's policy tells whose.
+        "NotAction": ["events:Describe*", "events:List*"],
         "Resource": "*",
         "Condition": foreign_resource(scope.account_id),
     }

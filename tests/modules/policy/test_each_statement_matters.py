@@ -455,6 +455,7 @@ def test_the_tenants_own_work_passes_every_lock() -> None:
         work("data-owner", "kms:GenerateDataKey", KEY, through_s3, resourcePolicy=keys.key_policy(SCOPE, "disk")),
         work("auditor", "kms:GetKeyPolicy", KEY, {}, resourcePolicy=data_key),
         work("auditor", "s3:GetBucketPolicy", DATA, {}, resourcePolicy=bucket),
+        work("auditor", "events:ListEventBuses", "*", {}),
     ):
         assert allowed(asked), asked["request"]
 
