@@ -10,6 +10,7 @@ from typing import Any
 
 from compliance.facts.errors import BundleError
 from compliance.facts.google_scope import GoogleScope, GoogleTenant, google_scope_from_json
+from compliance.facts.shape import check_type
 from compliance.facts.waivers import WaiverScope
 
 PLATFORM = "platform"
@@ -121,17 +122,23 @@ def scope_from_json(value: dict[str, Any]) -> Scope:
     """The scope written by `scope_to_json`.
 
     Raises:
-        BundleError: a member is missing or unknown.
+        BundleError: a member is missing, unknown or of another type.
     """
     try:
         tenants = tuple(_tenant(tenant) for tenant in value["tenants"])
         rest: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
         rest["tenants"] = tenants
         rest["google"] = google_scope_from_json(value.get("google"))
-        return Scope(**rest)
-    except (KeyError, TypeError) as error:
+        scope = Scope(**rest)
+    except (KeyError, TypeError, AttributeError) as error:
         msg = f"scope.json: {error}; the bundle was written by another version: scan again"
         raise BundleError(msg) from error
+    check_type(Scope, value, "scope.json")
+    strangers = set(scope.judged) - {PLATFORM, *(tenant.id for tenant in scope.everybody)}
+    if strangers:
+        msg = f"scope.json: judged: {', '.join(sorted(strangers))} is no tenant of this scope; scan again"
+        raise BundleError(msg)
+    return scope
 
 
 def _tenant(value: dict[str, Any]) -> TenantScope:

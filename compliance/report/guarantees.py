@@ -97,7 +97,8 @@ def _state(judged: list[Result]) -> str:
         return "Nothing was judged that would show it."
     verdict = worst(judged)
     rules = len({one.rule for one in judged})
-    text = f"{_WORDS[verdict]} Shown by {_counted(rules, 'rule')} on {_counted(len(judged), 'resource')}."
+    shown = "Shown" if verdict in {Verdict.PASS, Verdict.WAIVED} else "Judged"
+    text = f"{_WORDS[verdict]} {shown} by {_counted(rules, 'rule')} on {_counted(len(judged), 'resource')}."
     bad = [one for one in judged if one.status in {Verdict.FAIL, Verdict.INDETERMINATE, Verdict.WAIVED}]
     return "\n".join([text, *(_line(one) for one in bad[:20])])
 
