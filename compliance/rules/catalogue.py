@@ -27,6 +27,7 @@ from compliance.rules import (
     storage,
     templates,
     trail,
+    trail_delivery,
     watching,
 )
 from compliance.rules.google import compute as google_compute
@@ -54,6 +55,7 @@ ROOMS: dict[str, str] = {
 
 _ALL = (
     *trail.RULES,
+    *trail_delivery.RULES,
     *audit_bucket.RULES,
     *log_groups.RULES,
     *templates.RULES,
