@@ -50,7 +50,7 @@ def demo(
     folder: FleetFolder = Path("tenants"),
     with_google: Annotated[
         bool, typer.Option("--google/--no-google", help="Also the tenants in the folder's `google`, on Google Cloud.")
-    ] = False,
+    ] = True,
 ) -> None:
     """Provisions, seals, trains, attacks and scans on the local cloud. Can be run again: it then changes nothing."""
     ws = workspace()
