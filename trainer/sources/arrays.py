@@ -25,6 +25,7 @@ class TokenSource:
     paths: tuple[str, ...]
     dtype: str
     description: str
+    transformations: tuple[str, ...] = ()
 
     def columns(self) -> tuple[Column, ...]:
         """See `Source.columns`."""
@@ -46,6 +47,7 @@ class TextSource:
 
     paths: tuple[str, ...]
     description: str
+    transformations: tuple[str, ...] = ("text as the numbers of its bytes",)
 
     def columns(self) -> tuple[Column, ...]:
         """See `Source.columns`."""

@@ -28,6 +28,7 @@ class TableSource:
     paths: tuple[str, ...]
     opener: Callable[[str], AbstractContextManager[Opened]]
     description: str
+    transformations: tuple[str, ...] = ()
 
     def columns(self) -> tuple[Column, ...]:
         """See `Source.columns`; the schema is that of the first file."""
