@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePosixPath
 
-import fsspec
-
 from trainer.errors import Reason, TrainerError
 from trainer.formats.manifest import Column
 from trainer.sources.batches import Batch
+from trainer.sources.files import open_binary
 
 MAX_MEMBER = 256 << 20
 """Bytes of one member, at most."""
@@ -80,7 +79,7 @@ class TarSource:
 def read_samples(path: str) -> Iterator[Sample]:
     """The samples of one archive (compressed or not), in order; `TrainerError` naming the archive or the member."""
     try:
-        with fsspec.open(path, "rb") as file, tarfile.open(fileobj=file, mode="r|*") as archive:
+        with open_binary(path) as file, tarfile.open(fileobj=file, mode="r|*") as archive:
             for key, parts in groupby(_parts(archive, path), key=lambda part: part.key):
                 sample = tuple(parts)
                 if len({part.extension for part in sample}) != len(sample):
