@@ -39,7 +39,7 @@ def _check_columns(first: DataView, other: DataView) -> None:
                 raise TrainerError(
                     Reason.BAD_JOB,
                     f"column {name}: {mine.dtype}{list(mine.shape)} in data set {first.data_set}, "
-                    f"{its.dtype}{list(its.shape)} in {other.data_set}; a job has the same columns of all its data sets",
+                    f"{its.dtype}{list(its.shape)} in {other.data_set}; a job has the same columns of all data sets",
                 )
 
 
