@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from compliance.facts.data_sets import DataSetScope
 from compliance.facts.errors import BundleError
 from compliance.facts.waivers import WaiverScope
 from tenancy import names
@@ -41,6 +42,15 @@ class GoogleTenant:
     """Digests of the images to which keys may be released."""
     provider: str = ""
     gpus: int = 0
+    cidr: str = ""
+    machine_type: str = ""
+    encrypted_as: str = ""
+    """How the machine's memory is encrypted: TDX, SEV_SNP, SEV."""
+    max_nodes: int = 0
+    budget_usd: int = 0
+    budget_alerts: tuple[int, ...] = ()
+    contacts: tuple[str, ...] = ()
+    datasets: tuple[DataSetScope, ...] = ()
     waivers: tuple[WaiverScope, ...] = ()
 
     @property
@@ -99,6 +109,8 @@ def google_scope_of(fleet: Fleet, *, local: bool) -> GoogleScope | None:
     found = []
     for tenant in tenants:
         named = fleet.gcp_names(tenant)
+        shape = fleet.platform.clouds["gcp"].shapes[tenant.compute.shape]
+        people = {str(tenant.contacts.owner), str(tenant.contacts.security), str(tenant.contacts.billing)}
         found.append(
             GoogleTenant(
                 id=tenant.id,
@@ -124,7 +136,15 @@ def google_scope_of(fleet: Fleet, *, local: bool) -> GoogleScope | None:
                 keys={purpose: named.key(tenant.region, purpose) for purpose in names.KEY_PURPOSES},
                 image_digests=_digests(fleet, tenant),
                 provider=names.WORKLOAD_PROVIDER,
-                gpus=fleet.platform.clouds["gcp"].shapes[tenant.compute.shape].gpus,
+                gpus=shape.gpus,
+                cidr=str(tenant.network.cidr),
+                machine_type=shape.instance_type,
+                encrypted_as=str(shape.confidential or ""),
+                max_nodes=tenant.compute.max_nodes,
+                budget_usd=tenant.budget.monthly_usd,
+                budget_alerts=tuple(tenant.budget.alert_percent),
+                contacts=tuple(sorted(people)),
+                datasets=tuple(DataSetScope(one.id, one.sensitivity, one.retention_days) for one in tenant.datasets),
                 waivers=tuple(
                     WaiverScope(
                         rule=item.rule,
@@ -178,5 +198,6 @@ def google_scope_from_json(value: Any) -> GoogleScope | None:
 
 def _tenant(value: dict[str, Any]) -> GoogleTenant:
     waivers = tuple(WaiverScope(**item) for item in value.get("waivers", ()))
-    digests = tuple(value.get("image_digests", ()))
-    return GoogleTenant(**{**value, "waivers": waivers, "image_digests": digests})
+    lists = {name: tuple(value.get(name, ())) for name in ("image_digests", "budget_alerts", "contacts")}
+    datasets = tuple(DataSetScope(**item) for item in value.get("datasets", ()))
+    return GoogleTenant(**{**value, **lists, "waivers": waivers, "datasets": datasets})
