@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compliance.facts.data_sets import DataSetScope
 from compliance.facts.google_scope import GoogleScope, GoogleTenant
 from compliance.facts.waivers import WaiverScope
 from tenancy import names
@@ -32,6 +33,8 @@ def google_scope_of(fleet: Fleet, *, local: bool) -> GoogleScope | None:
     found = []
     for tenant in tenants:
         named = fleet.gcp_names(tenant)
+        shape = fleet.platform.clouds["gcp"].shapes[tenant.compute.shape]
+        people = {str(tenant.contacts.owner), str(tenant.contacts.security), str(tenant.contacts.billing)}
         found.append(
             GoogleTenant(
                 id=tenant.id,
@@ -57,7 +60,15 @@ def google_scope_of(fleet: Fleet, *, local: bool) -> GoogleScope | None:
                 keys={purpose: named.key(tenant.region, purpose) for purpose in names.KEY_PURPOSES},
                 image_digests=_digests(fleet, tenant),
                 provider=names.WORKLOAD_PROVIDER,
-                gpus=fleet.platform.clouds["gcp"].shapes[tenant.compute.shape].gpus,
+                gpus=shape.gpus,
+                cidr=str(tenant.network.cidr),
+                machine_type=shape.instance_type,
+                encrypted_as=str(shape.confidential or ""),
+                max_nodes=tenant.compute.max_nodes,
+                budget_usd=tenant.budget.monthly_usd,
+                budget_alerts=tuple(tenant.budget.alert_percent),
+                contacts=tuple(sorted(people)),
+                datasets=tuple(DataSetScope(one.id, one.sensitivity, one.retention_days) for one in tenant.datasets),
                 waivers=tuple(
                     WaiverScope(
                         rule=item.rule,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from compliance.facts.data_sets import DataSetScope
 from compliance.facts.errors import BundleError
 from compliance.facts.waivers import WaiverScope
 
@@ -38,6 +39,15 @@ class GoogleTenant:
     """Digests of the images to which keys may be released."""
     provider: str = ""
     gpus: int = 0
+    cidr: str = ""
+    machine_type: str = ""
+    encrypted_as: str = ""
+    """How the machine's memory is encrypted: TDX, SEV_SNP, SEV."""
+    max_nodes: int = 0
+    budget_usd: int = 0
+    budget_alerts: tuple[int, ...] = ()
+    contacts: tuple[str, ...] = ()
+    datasets: tuple[DataSetScope, ...] = ()
     waivers: tuple[WaiverScope, ...] = ()
 
     @property
@@ -91,5 +101,6 @@ def google_scope_from_json(value: Any) -> GoogleScope | None:
 
 def _tenant(value: dict[str, Any]) -> GoogleTenant:
     waivers = tuple(WaiverScope(**item) for item in value.get("waivers", ()))
-    digests = tuple(value.get("image_digests", ()))
-    return GoogleTenant(**{**value, "waivers": waivers, "image_digests": digests})
+    lists = {name: tuple(value.get(name, ())) for name in ("image_digests", "budget_alerts", "contacts")}
+    datasets = tuple(DataSetScope(**item) for item in value.get("datasets", ()))
+    return GoogleTenant(**{**value, **lists, "waivers": waivers, "datasets": datasets})
