@@ -36,6 +36,8 @@ class SealResult(Frozen):
     shards: int
     """Sealed objects: shards, or files of a table."""
     plaintext_bytes: int
+    transformations: tuple[str, ...] = ()
+    """What was done to the data on the way, as in the manifest; for pictures also which number each label became."""
 
 
 def open_version(spec: SealSpec, backends: Backends) -> ObjectStore:

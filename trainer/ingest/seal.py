@@ -63,7 +63,7 @@ def seal_data_set(
         created=now,
         retain_until=now + timedelta(days=spec.retention_days),
         purposes=spec.purposes,
-        origin=Origin(source=chosen.description, transformations=spec.transformations),
+        origin=Origin(source=chosen.description, transformations=(*chosen.transformations, *spec.transformations)),
         rows=max(shard.stop for shard in sealed),
         groups=groups,
         keys=keys,
@@ -81,6 +81,7 @@ def seal_data_set(
         rows=manifest.rows,
         shards=len(sealed),
         plaintext_bytes=sum(shard.length for shard in sealed),
+        transformations=manifest.origin.transformations,
     )
 
 

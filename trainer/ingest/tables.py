@@ -129,6 +129,7 @@ class TableSealing:
             rows=manifest.rows,
             shards=len(files),
             plaintext_bytes=plaintext_bytes,
+            transformations=spec.transformations,
         )
 
     def _batches(self, rows: Rows, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -157,7 +158,9 @@ def seal_table(
     spec: SealSpec, source: Source, backends: Backends, progress: Progress | None, signer: Ed25519PrivateKey | None
 ) -> SealResult:
     """Seals a source as encrypted Parquet; see `trainer.ingest.seal.seal_data_set`."""
-    sealing = TableSealing(spec, source.columns(), backends)
+    columns = source.columns()
+    steps = (*source.transformations, *spec.transformations)
+    sealing = TableSealing(spec.model_copy(update={"transformations": steps}), columns, backends)
     total = 0
     with _writing(sealing, source) as finished:
         for rows in finished:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import fsspec
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import Reason, TrainerError
 from trainer.formats.manifest import Column
 from trainer.sources.batches import ArraySource, Batch
+from trainer.sources.files import open_binary
 
 _STEP = 4 << 20
 
@@ -25,6 +25,7 @@ class TokenSource:
     paths: tuple[str, ...]
     dtype: str
     description: str
+    transformations: tuple[str, ...] = ()
 
     def columns(self) -> tuple[Column, ...]:
         """See `Source.columns`."""
@@ -46,6 +47,7 @@ class TextSource:
 
     paths: tuple[str, ...]
     description: str
+    transformations: tuple[str, ...] = ("text as the numbers of its bytes",)
 
     def columns(self) -> tuple[Column, ...]:
         """See `Source.columns`."""
@@ -61,7 +63,7 @@ class TextSource:
 def load_arrays(path: str) -> ArraySource:
     """The arrays of an `.npz` file, or of one `.npy` file under the name `values`; object arrays are refused."""
     try:
-        with fsspec.open(path, "rb") as file:
+        with open_binary(path) as file:
             # numpy wants to seek; remote files do not always let it.
             loaded = np.load(io.BytesIO(file.read()), allow_pickle=False)
             arrays: dict[str, NDArray[Any]] = {"values": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
@@ -74,7 +76,7 @@ def load_arrays(path: str) -> ArraySource:
 
 def _pieces(path: str) -> Iterator[bytes]:
     try:
-        with fsspec.open(path, "rb") as file:
+        with open_binary(path) as file:
             while piece := file.read(_STEP):
                 yield piece
     except OSError as error:
