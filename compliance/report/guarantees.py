@@ -97,7 +97,7 @@ def render(report: Report, tenant: str) -> str:
         lines += [f"### {title}", "", sentence, "", _state(judged), ""]
     lines += ["## Service levels", "", "| what | level |", "| --- | --- |"]
     levels = _levels(held, report.scope.audit_retention_days)
-    lines += [f"| {name} | {_cell(value)} |" for name, value in levels.items() if value]
+    lines += [f"| {_cell(name)} | {_cell(value)} |" for name, value in levels.items() if value]
     lines += [
         "",
         "## What is not guaranteed",
