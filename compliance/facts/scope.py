@@ -5,6 +5,7 @@ A scope is stored in the bundle, so that judging a bundle needs nothing else.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -14,6 +15,8 @@ from compliance.facts.google_scope import GoogleScope, GoogleTenant, google_scop
 from compliance.facts.shape import check_type
 from compliance.facts.waivers import WaiverScope
 
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+"""Ids of tenants; packs are put into folders of that name."""
 PLATFORM = "platform"
 """The tenant of what belongs to no tenant: the organisation, the audit account."""
 
@@ -146,6 +149,10 @@ def scope_from_json(value: dict[str, Any]) -> Scope:
         msg = f"scope.json: {error}; the bundle was written by another version: scan again"
         raise BundleError(msg) from error
     check_type(Scope, value, "scope.json")
+    for tenant in scope.everybody:
+        if not _ID.fullmatch(tenant.id):
+            msg = f"scope.json: {tenant.id!r} is no tenant's id; scan again"
+            raise BundleError(msg)
     strangers = set(scope.judged) - {PLATFORM, *(tenant.id for tenant in scope.everybody)}
     if strangers:
         msg = f"scope.json: judged: {', '.join(sorted(strangers))} is no tenant of this scope; scan again"

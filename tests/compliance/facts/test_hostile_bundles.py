@@ -228,6 +228,17 @@ def test_damaged_file_is_refused_with_its_name(good, tmp_path, name, how):
     assert (code, name in said) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["../../elsewhere", "/tmp/elsewhere", "", "a\nb", "."])
+def test_tenant_whose_id_would_leave_the_folder_of_packs_is_refused(good, tmp_path, name):
+    _, facts, scope, manifest = good
+    first, *others = scope["tenants"]
+    forged = scope | {"tenants": [first | {"id": name}, *others], "judged": [name]}
+    folder = sealed(tmp_path / "b", facts, forged, manifest)
+    code, said = run("evidence", "pack", "--from", str(folder), "--tenant", name, "--out", str(tmp_path / "out"))
+    assert (code, "scope.json" in said) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_bundle_that_is_no_folder_is_refused(tmp_path):
     (tmp_path / "file").write_text("x")
     for place in ("file", "nothing"):
