@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from compliance.results import Verdict
 from compliance.rules.model import Outcome, Resource, Rule, Severity, decide, failed, judge_problems, passed
 from compliance.rules.trail import IMMUTABLE, NO_TRAIL, TRACES_REMOVED, TRAILS, audit_rule, trails
 from compliance.rules.view import View
@@ -52,8 +53,10 @@ def _digests_delivered(view: View, resource: Resource) -> Outcome:
     last = status.get("LatestDigestDeliveryTime")
     if last is None:
         started = status["StartLoggingTime"]
-        fresh = f"on since {started}; the first digest is not due yet"
-        return decide(asked - _moment(started) < _DIGEST_DUE, fresh, f"on since {started}, and no digest ever came")
+        if asked - _moment(started) < _DIGEST_DUE:
+            return passed(f"on since {started}; the first digest is not due yet")
+        text = f"on since {started}, and cloudtrail:GetTrailStatus says nothing of digests"
+        return Outcome(Verdict.INDETERMINATE, text)
     return decide(asked - _moment(last) < _DIGEST_DUE, f"last digest on {last}", f"no digest came since {last}")
 
 

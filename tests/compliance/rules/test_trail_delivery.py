@@ -24,9 +24,9 @@ def judged(rule, status):
     [
         ({"LatestDigestDeliveryTime": "2026-03-01T09:00:01.000Z"}, Verdict.PASS, "last digest on"),
         ({"LatestDigestDeliveryTime": "2026-03-01T09:00:00.000Z"}, Verdict.FAIL, "no digest came since"),
-        ({}, Verdict.FAIL, "no digest ever came"),
+        ({}, Verdict.INDETERMINATE, "says nothing of digests"),
         ({"StartLoggingTime": "2026-03-01T11:00:00.000Z"}, Verdict.PASS, "not due yet"),
-        ({"StartLoggingTime": "2026-03-01T08:00:00.000Z"}, Verdict.FAIL, "no digest ever came"),
+        ({"StartLoggingTime": "2026-03-01T08:00:00.000Z"}, Verdict.INDETERMINATE, "says nothing of digests"),
         (
             {"LatestDigestDeliveryTime": "2026-03-01T11:00:00.000Z", "LatestDigestDeliveryError": "AccessDenied"},
             Verdict.FAIL,
