@@ -1,33 +1,38 @@
-"""Holds what a bundle says about itself to its form, so that a damaged one is refused where it is opened."""
+"""Holds what a bundle says about itself to its form, so that a damaged one is refused where it is opened.
+
+The forms are dataclasses. Written out here because a validation library would take longer to load than judging takes.
+"""
 
 from __future__ import annotations
 
+import types
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-
-from compliance.facts.canonical import canonical
 from compliance.facts.errors import BundleError
 
 
-class _Account(BaseModel):
+@dataclass(frozen=True)
+class _Account:
     account: str
     caller: str | None
-    regions: list[str]
+    regions: tuple[str, ...]
 
 
-class _Tool(BaseModel):
+@dataclass(frozen=True)
+class _Tool:
     name: str
     version: str
     rules: str
 
 
-class _Manifest(BaseModel):
-    """What a report tells of a scan: who, where, when, with what."""
+@dataclass(frozen=True)
+class _Manifest:
+    """What a report tells of a scan: who, where, when, with what. A tenant's bundle names the tenant."""
 
-    accounts: list[_Account]
+    accounts: tuple[_Account, ...]
     began: str
     ended: str
     caller: str | None
@@ -39,7 +44,7 @@ class _Manifest(BaseModel):
 
 def check_manifest(manifest: dict[str, Any]) -> None:
     """Raises `BundleError`, naming the member, unless the manifest says all that a report tells of a scan."""
-    _hold(_Manifest, manifest, "manifest.json")
+    check_type(_Manifest, manifest, "manifest.json")
     for name in ("began", "ended"):
         text = manifest[name]
         try:
@@ -51,23 +56,56 @@ def check_manifest(manifest: dict[str, Any]) -> None:
 
 
 def check_type(kind: type, value: Any, place: str) -> None:
-    """Raises `BundleError`, naming `place` and the member, unless a parsed JSON value has the form of a dataclass."""
-    _hold(kind, value, place)
+    """Raises `BundleError`, naming `place` and the member, unless a parsed JSON value has the form of a dataclass.
+
+    Tuples are lists in JSON. Members that the dataclass lacks are left to whoever makes it.
+    """
+    wrong = _misfit(kind, value, "")
+    if wrong:
+        msg = f"{place}: {wrong}; the bundle was changed or another version wrote it: scan again"
+        raise BundleError(msg)
 
 
-def _hold(kind: Any, value: Any, place: str) -> None:
-    try:
-        # As JSON, because strict validation takes lists for tuples there and nowhere else.
-        _adapter(kind).validate_json(canonical(value), strict=True)
-    except (ValidationError, ValueError, RecursionError) as error:
-        if not isinstance(error, ValidationError):
-            raise BundleError(f"{place}: {error}; the bundle was changed: scan again") from error
-        first = error.errors(include_url=False, include_input=False)[0]
-        member = ".".join(str(part) for part in first["loc"])
-        msg = f"{place}: {member}: {first['msg']}; the bundle was changed or another version wrote it: scan again"
-        raise BundleError(msg) from error
+def _misfit(kind: Any, value: Any, path: str) -> str:
+    """Where and how the value differs from the form; empty if it does not."""
+    origin = get_origin(kind)
+    if origin in {Union, types.UnionType}:
+        return "" if any(not _misfit(one, value, path) for one in get_args(kind)) else _said(kind, value, path)
+    if is_dataclass(kind):
+        return _members(kind, value, path)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            return _said(kind, value, path)
+        inside = get_args(kind)[0]
+        return next(filter(None, (_misfit(inside, one, f"{path}[{n}]") for n, one in enumerate(value))), "")
+    if origin is dict:
+        names, inside = get_args(kind)
+        if not isinstance(value, dict) or not all(isinstance(name, names) for name in value):
+            return _said(kind, value, path)
+        return next(filter(None, (_misfit(inside, one, f"{path}.{name}") for name, one in value.items())), "")
+    return "" if type(value) is kind or (kind is types.NoneType and value is None) else _said(kind, value, path)
+
+
+def _members(kind: Any, value: Any, path: str) -> str:
+    if not isinstance(value, dict):
+        return _said(kind, value, path)
+    for name, (hint, needed) in _hints(kind).items():
+        here = f"{path}.{name}".lstrip(".")
+        wrong = _misfit(hint, value[name], here) if name in value else f"{here} is missing" if needed else ""
+        if wrong:
+            return wrong
+    return ""
+
+
+def _said(kind: Any, value: Any, path: str) -> str:
+    wanted = getattr(kind, "__name__", str(kind)) if get_origin(kind) is None else str(kind)
+    return f"{path or 'the whole'} is {type(value).__name__}, not {wanted}"
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _hints(kind: Any) -> dict[str, tuple[Any, bool]]:
+    """Type of each member, and whether it has to be there."""
+    hints = get_type_hints(kind)
+    return {
+        one.name: (hints[one.name], one.default is MISSING and one.default_factory is MISSING) for one in fields(kind)
+    }
