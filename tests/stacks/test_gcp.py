@@ -11,7 +11,7 @@ from stacks.errors import StackError
 from stacks.gcp_base import NO_CREDENTIALS
 from tenancy.errors import SpecError
 from tenancy.lifecycle import State
-from tests.stacks.google import NUMBERS, mixed_fleet
+from tests.stacks.google import NUMBERS, mixed_fleet, with_gpu
 from tests.stacks.synthesis import ENDPOINT, stacks_of, with_tenant
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -67,6 +67,62 @@ def test_golden_shape(google, profile):
     }
     path = GOLDEN / f"gcp-{profile}.json"
     assert shape == json.loads(path.read_text()), f"{path}:\n{json.dumps(shape, indent=2)}"
+
+
+SETTINGS = (
+    "google_access_context_manager_service_perimeter",
+    "google_compute_instance_template",
+    "google_compute_network",
+    "google_compute_route",
+    "google_compute_subnetwork",
+    "google_iam_deny_policy",
+    "google_iam_principal_access_boundary_policy",
+    "google_iam_workload_identity_pool_provider",
+    "google_kms_crypto_key",
+    "google_kms_crypto_key_iam_policy",
+    "google_org_policy_policy",
+    "google_storage_bucket",
+)
+"""Types whose every argument is in the golden file: what a reviewer of a change has to see."""
+
+
+def settings(stacks: dict) -> dict:
+    """Arguments by stack and address; references and what documents hold are written out as they are."""
+    return {
+        name: {
+            f"{kind}.{label}": {k: v for k, v in body.items() if k not in ("//", "depends_on")}
+            for kind in SETTINGS
+            for label, body in sorted(stack.body["resource"].get(kind, {}).items())
+        }
+        for name, stack in sorted(stacks.items())
+        if name in LAYERS
+    }
+
+
+def golden(path: Path, found: dict) -> None:
+    """Compares with a golden file; what differs is printed by stack and address, as it is and as it should be."""
+    held = json.loads(path.read_text())
+    changed = {
+        f"{name} {address}": {"golden": held.get(name, {}).get(address), "now": found.get(name, {}).get(address)}
+        for name in {*held, *found}
+        for address in {*held.get(name, {}), *found.get(name, {})}
+        if held.get(name, {}).get(address) != found.get(name, {}).get(address)
+    }
+    assert changed == {}, f"{path}: change these, once you have read them:\n{json.dumps(changed, indent=1)}"
+
+
+def test_golden_settings(google, profile):
+    golden(GOLDEN / f"gcp-{profile}-settings.json", settings(google))
+
+
+def test_golden_settings_of_a_confidential_gpu(mixed, tmp_path):
+    """The machine that is bought for a limited time, its GPU in confidential mode, and the condition for its keys."""
+    found = settings(stacks_of(with_gpu(mixed), "cloud", tmp_path, ["initech"]))
+    wanted = ("google_compute_instance_template", "google_iam_workload_identity_pool_provider")
+    golden(
+        GOLDEN / "gcp-gpu-settings.json",
+        {name: {a: v for a, v in held.items() if a.startswith(wanted)} for name, held in found.items()},
+    )
 
 
 def test_only_the_stacks_of_the_clouds_concerned_are_written(mixed, google, tmp_path):
