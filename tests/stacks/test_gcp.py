@@ -2,16 +2,20 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from compliance.facts.from_tenancy import scope_of
+from compliance.planned.judge import judge_plans
+from compliance.results import Verdict
 from stacks.app import synthesise
 from stacks.errors import StackError
 from stacks.gcp_base import NO_CREDENTIALS
 from tenancy.errors import SpecError
 from tenancy.lifecycle import State
-from tests.stacks.google import NUMBERS, mixed_fleet, with_gpu
+from tests.stacks.google import NUMBERS, mixed_fleet, two_on_google, with_gpu
 from tests.stacks.synthesis import ENDPOINT, stacks_of, with_tenant
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -192,6 +196,29 @@ def test_the_organisation_prints_the_numbers_that_the_files_need(google):
 def test_a_layer_that_refers_to_another_needs_it(mixed, tmp_path):
     with pytest.raises(StackError, match="layer gcp-audit: refers to gcp-organisation"):
         stacks_of(mixed, "cloud", tmp_path, ["initech"], layers=["gcp-audit"])
+
+
+def test_canaries_run_the_image_on_trial_and_nobody_else_does(tmp_path):
+    """The rules read the same platform file and agree: what a canary runs is accepted, and for canaries only."""
+    fleet = two_on_google()
+    cloud = fleet.platform.clouds["gcp"]
+    trial = "us-docker.pkg.dev/bh-images/trainer/cpu@sha256:" + "7e" * 32
+    image = cloud.images["trainer-cpu"].model_copy(update={"trial": trial, "canaries": ("umbra",)})
+    cloud = cloud.model_copy(update={"images": {**cloud.images, "trainer-cpu": image}})
+    platform = fleet.platform.model_copy(update={"clouds": {**fleet.platform.clouds, "gcp": cloud}})
+    fleet = replace(fleet, platform=platform)
+    stacks = stacks_of(fleet, "cloud", tmp_path, ["initech", "umbra"])
+    runs = {
+        tenant: stacks[f"{tenant}-compute"].one("google_compute_instance_template")["metadata"]["tee-image-reference"]
+        for tenant in ("initech", "umbra")
+    }
+    assert runs == {"initech": image.container, "umbra": trial}
+    documents = {name: stack.body for name, stack in stacks.items()}
+    found = judge_plans(documents, scope_of(fleet, local=False), datetime(2026, 3, 1, tzinfo=UTC))
+    assert [(r.rule, r.tenant, r.reason) for r, _ in found.of(Verdict.FAIL, Verdict.INDETERMINATE)] == []
+    documents["initech-compute"] = json.loads(json.dumps(documents["initech-compute"]).replace(image.container, trial))
+    found = judge_plans(documents, scope_of(fleet, local=False), datetime(2026, 3, 1, tzinfo=UTC))
+    assert {(r.rule, r.tenant) for r, _ in found.of(Verdict.FAIL)} == {("node.gcp-image", "initech")}
 
 
 def test_a_quarantined_tenants_projects_move_to_the_quarantine_folder(mixed, tmp_path):
