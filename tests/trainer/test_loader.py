@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -112,6 +114,31 @@ def test_windows_are_blocks_with_the_next_row() -> None:
         assert (window[0] - cut[0]) % 4 == 0
 
 
+def test_the_next_cut_is_read_while_this_one_is_used() -> None:
+    read = {cut: threading.Event() for cut in CUTS}
+
+    class Watched(Rows):
+        def read_cut(self, start: int, stop: int) -> dict[str, Any]:
+            read[start, stop].set()
+            return super().read_cut(start, stop)
+
+    whole = order(fraction=0.0)
+    ahead = Loader(Watched(), whole, 1)  # type: ignore[arg-type]
+    next(ahead)
+    first, second, third, *_ = (CUTS[int(cut)] for cut in whole.epoch(0))
+    assert read[first].is_set()
+    assert read[second].wait(120), "asked for by nobody yet"
+    ahead.close()
+    assert not read[third].is_set(), "one ahead, not all of them: memory is bounded"
+
+
+def test_the_loader_is_stateful_as_torch_means_it() -> None:
+    from torch.distributed.checkpoint.stateful import Stateful
+
+    with closing(loader(4)) as opened:
+        assert isinstance(opened, Stateful)
+
+
 def test_ranks_that_do_not_divide_the_batch_are_refused() -> None:
     with pytest.raises(TrainerError, match="cannot be shared"):
         loader(10, world=3)
@@ -153,5 +180,5 @@ def test_several_data_sets_are_one_after_the_other() -> None:
 
 
 def test_data_sets_of_different_columns_are_not_joined() -> None:
-    with pytest.raises(TrainerError, match=r"column row: <i8.*in data set a, <i4.*in b"):
+    with pytest.raises(TrainerError, match=r"column row: <i8.*in a 1, <i4.*in b 1"):
         JoinedTable([Part("a", 0, ((0, 4),)), Part("b", 0, ((0, 4),), dtype="<i4")])

@@ -38,8 +38,8 @@ def _check_columns(first: DataView, other: DataView) -> None:
             if (mine.dtype, mine.shape) != (its.dtype, its.shape):
                 raise TrainerError(
                     Reason.BAD_JOB,
-                    f"column {name}: {mine.dtype}{list(mine.shape)} in data set {first.data_set}, "
-                    f"{its.dtype}{list(its.shape)} in {other.data_set}; a job has the same columns of all data sets",
+                    f"column {name}: {mine.dtype}{list(mine.shape)} in {first.data_set} {first.version}, "
+                    f"{its.dtype}{list(its.shape)} in {other.data_set} {other.version}; make them the same in all data",
                 )
 
 

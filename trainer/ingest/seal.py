@@ -17,7 +17,7 @@ from trainer.formats.manifest import FORMAT, MANIFEST, Group, Manifest, Origin, 
 from trainer.formats.sealing import seal_stream
 from trainer.formats.signing import DATA_SET_TYPE, digest
 from trainer.ingest.cutting import Cut, cut
-from trainer.ingest.publishing import Progress, SealResult, check_classes, class_keys, open_version, publish
+from trainer.ingest.publishing import Progress, SealResult, check_columns, class_keys, open_version, publish
 from trainer.ingest.spec import SealSpec, partition
 from trainer.ingest.tables import seal_table
 from trainer.keys.wrapping import wrap_key
@@ -45,8 +45,9 @@ def seal_data_set(
     if spec.format == "parquet":
         return seal_table(spec, chosen, backends, progress, signer)
     store = open_version(spec, backends)
-    groups = partition(spec, chosen.columns())
-    check_classes(spec, {column.name for group in groups for column in group.columns})
+    columns = chosen.columns()
+    check_columns(spec, columns)
+    groups = partition(spec, columns)
     wrapping, keys = class_keys(spec, {group.sensitivity for group in groups}, backends)
     with _sealing(spec, chosen, groups, wrapping, store) as shards:
         sealed: list[Shard] = []

@@ -25,7 +25,7 @@ from trainer.formats.parquet_keys import ColumnKeys, derive_keys, material_name
 from trainer.formats.signing import TABLE_TYPE, digest
 from trainer.formats.table_manifest import FOOTER_CLASS, FORMAT, TableColumn, TableFile, TableManifest
 from trainer.ingest.cutting import Rows, cut_rows
-from trainer.ingest.publishing import Progress, SealResult, check_classes, class_keys, open_version, publish
+from trainer.ingest.publishing import Progress, SealResult, check_columns, class_keys, open_version, publish
 from trainer.ingest.spec import SealSpec
 from trainer.sources.batches import Source, fixed
 
@@ -49,7 +49,7 @@ class TableSealing:
     """
 
     def __init__(self, spec: SealSpec, columns: tuple[Column, ...], backends: Backends) -> None:
-        check_classes(spec, {column.name for column in columns})
+        check_columns(spec, columns)
         self.spec = spec
         self.columns = tuple(
             TableColumn(**column.model_dump(), sensitivity=spec.classes.get(column.name, spec.default_class))
