@@ -14,7 +14,7 @@ help: ## what there is
 setup: ## everything that the project needs on this machine (idempotent)
 	@scripts/setup
 
-demo: setup ## two tenants on the local cloud: deployed, sealed, trained, attacked, scanned; ends with a report
+demo: setup ## three tenants on the local cloud: deployed, sealed, trained, attacked, scanned; ends with a report
 	@$(BIN)/bulkhead demo
 
 demo-vm: export BULKHEAD_IMAGES := 1

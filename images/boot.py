@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shlex
 import socket
@@ -32,6 +33,10 @@ GIVEN_UP = "No bootable option or device was found"
 """What the firmware says before it waits for a person for ever."""
 TELLING = ("Kernel panic", "verity:", "Security Violation", "Access Denied", "No bootable option", "emergency")
 """Words in console lines that name why a boot ended."""
+_STEERING = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+"""What steers a terminal and is no text: control sequences and control characters (ECMA-48, sections 5.3 to 5.6)."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,8 @@ class Boot:
 
     def why(self) -> str:
         """What the console says about the end: the lines that name a cause, else the last ones."""
-        lines = [line.strip() for line in self.console.splitlines() if line.strip()]
+        said = (_STEERING.sub("", line).strip() for line in self.console.splitlines())
+        lines = [line for line in said if line]
         telling = [line for line in lines if any(word in line for word in TELLING)]
         return "\n".join((telling or lines)[-8:])
 

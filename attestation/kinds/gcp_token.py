@@ -5,6 +5,7 @@ Google Cloud "Confidential VM attestation token claims" and "Confidential Space 
 
 from __future__ import annotations
 
+import base64
 import binascii
 import hashlib
 import json
@@ -12,15 +13,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import jwt
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-
-from attestation.certificates import Roots, build_path, load_certificates, load_der
+from attestation.certificates import Roots
 from attestation.errors import AttestationError
-from attestation.result import Check, Claims, compare, failed, judged, not_evaluated, passed
+from attestation.kinds.gcp_token_keys import signature_checks
+from attestation.result import Check, Claims, compare, failed, judged, not_evaluated
 
 GOOGLE_ISSUER = "https://confidentialcomputing.googleapis.com"
 DEFAULT_AUDIENCE = "https://sts.googleapis.com"
@@ -45,7 +41,8 @@ def verify(
         nonce: compared with every value of `eat_nonce`: as text, hex or base64 of the nonce.
         now: when the token must be valid; the present unless given.
         roots: for PKI tokens (`x5c` in the header): what the chain may end in.
-        keys: JWKS, or PEM public keys or certificates. Without keys and without a trusted `x5c` nothing is verified.
+        keys: JWKS, PEM public keys, or certificates: of the signer, or for a PKI token those its chain may end in.
+            Without keys and without a trusted `x5c` nothing is verified.
         issuer: who must have issued the token.
 
     Raises:
@@ -55,7 +52,7 @@ def verify(
     token = _token(evidence)
     header, payload = _decode(token)
     checks = [compare("algorithm", "RS256", header.get("alg"), "the only algorithm that is accepted")]
-    signature, anchored = _signature_checks(token, header, keys, roots, moment)
+    signature, anchored = signature_checks(token, header, keys, roots, moment)
     checks += signature
     checks.append(compare("issuer", issuer, payload.get("iss")))
     checks += _time_checks(payload, moment)
@@ -89,8 +86,6 @@ def _token(evidence: bytes) -> str:
 
 def _segment(text: str, what: str) -> bytes:
     """Base64url without padding, in the one form that encodes these bytes (RFC 7515 section 2)."""
-    import base64  # noqa: PLC0415 - the one place that decodes a segment
-
     try:
         raw = base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -124,96 +119,6 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def load_keys(data: bytes) -> dict[str, rsa.RSAPublicKey]:
-    """RSA keys by key id from a JWKS, PEM public keys or PEM certificates (id: their position).
-
-    Raises:
-        AttestationError: none of these, or no RSA key among them.
-    """
-    if data.lstrip()[:1] in {b"{", b"["}:
-        return _jwks(data)
-    try:
-        if b"BEGIN CERTIFICATE" in data:
-            found = [certificate.public_key() for certificate in load_certificates(data, "token keys")]
-        else:
-            found = [serialization.load_pem_public_key(data)]  # type: ignore[list-item]
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise AttestationError(f"token keys: neither JWKS nor PEM: {error}") from error
-    return {str(index): key for index, key in enumerate(found) if isinstance(key, rsa.RSAPublicKey)}
-
-
-def _jwks(data: bytes) -> dict[str, rsa.RSAPublicKey]:
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise AttestationError(f"token keys: not JSON: {error}") from error
-    entries = document.get("keys", [document]) if isinstance(document, Mapping) else document
-    if not isinstance(entries, list) or len(entries) > 64:
-        raise AttestationError("token keys: expected {keys: [...]} with at most 64 keys")
-    found: dict[str, rsa.RSAPublicKey] = {}
-    for index, entry in enumerate(entries):
-        if not isinstance(entry, Mapping) or entry.get("kty") != "RSA" or entry.get("use", "sig") != "sig":
-            continue
-        try:
-            key = jwt.algorithms.RSAAlgorithm.from_jwk(dict(entry))
-        except (jwt.InvalidKeyError, ValueError, KeyError, TypeError, binascii.Error) as error:
-            raise AttestationError(f"token keys: key {index} is not usable: {error}") from error
-        if isinstance(key, rsa.RSAPublicKey):
-            found[str(entry.get("kid", index))] = key
-    return found
-
-
-def _signature_checks(
-    token: str, header: Mapping[str, Any], keys: bytes | None, roots: Roots | None, moment: datetime
-) -> tuple[list[Check], bool]:
-    checks: list[Check] = []
-    candidates: list[rsa.RSAPublicKey] = []
-    anchored = False
-    if keys is not None:
-        loaded = load_keys(keys)
-        kid = header.get("kid")
-        named = kid in loaded if isinstance(kid, str) else False
-        by_position = all(name.isdigit() for name in loaded)
-        candidates = [loaded[str(kid)]] if named else (list(loaded.values()) if by_position or kid is None else [])
-        anchored = bool(candidates)
-        if not candidates:
-            return [
-                failed("signature", expected=sorted(loaded), actual=kid, detail="no key with the token's kid")
-            ], False
-    elif isinstance(header.get("x5c"), list) and roots is not None:
-        checks, candidates, anchored = _x5c(header["x5c"], roots, moment)
-    if not candidates:
-        return [
-            *checks,
-            failed("signature", detail="no keys were given (--certificates JWKS): nothing is verified"),
-        ], False
-    for key in candidates:
-        try:
-            jwt.api_jws.PyJWS().decode(token, key=key, algorithms=["RS256"])
-        except (jwt.InvalidTokenError, jwt.InvalidKeyError, ValueError):
-            continue
-        return [*checks, passed("signature", detail=f"RS256, kid {header.get('kid')}")], anchored
-    return [*checks, failed("signature", detail="the RS256 signature does not verify under the keys given")], False
-
-
-def _x5c(chain: list[Any], roots: Roots, moment: datetime) -> tuple[list[Check], list[rsa.RSAPublicKey], bool]:
-    import base64  # noqa: PLC0415 - only PKI tokens carry a chain
-
-    certificates: list[x509.Certificate] = []
-    for index, entry in enumerate(chain[:8]):
-        if not isinstance(entry, str):
-            raise AttestationError(f"token: x5c[{index}] is not text")
-        try:
-            certificates.append(load_der(base64.b64decode(entry, validate=True), f"token x5c[{index}]"))
-        except (binascii.Error, ValueError) as error:
-            raise AttestationError(f"token: x5c[{index}] is not base64: {error}") from error
-    if not certificates:
-        raise AttestationError("token: x5c is empty")
-    path = build_path(certificates[0], certificates[1:], roots, moment)
-    key = certificates[0].public_key()
-    return list(path.checks), [key] if isinstance(key, rsa.RSAPublicKey) else [], path.anchored
-
-
 def _time_checks(payload: Mapping[str, Any], moment: datetime) -> list[Check]:
     at = moment.timestamp()
     checks = []
@@ -238,8 +143,6 @@ def _time_checks(payload: Mapping[str, Any], moment: datetime) -> list[Check]:
 
 
 def _nonce_check(actual: Any, nonce: bytes | None) -> Check:
-    import base64  # noqa: PLC0415 - only the nonce's text forms need it
-
     if nonce is None:
         return not_evaluated("nonce", "no nonce was given to compare with", actual=actual)
     values = actual if isinstance(actual, list) else [actual]

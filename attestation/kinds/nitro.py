@@ -7,6 +7,7 @@ Nitro Enclaves, "Verifying the root of trust"; EC2 user guide, "Validate a Nitro
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,11 +25,13 @@ from attestation.errors import AttestationError
 from attestation.kinds.nitro_envelope import check_envelope, open_envelope
 from attestation.result import Check, Claims, compare, failed, judged, not_evaluated, passed
 from attestation.roots import AWS_NITRO
+from attestation.text import binary, plain
 
 ES384 = -35
 MAX_DOCUMENT = 262144
 """The largest document that KMS takes (`RecipientInfo.AttestationDocument`)."""
 _REQUIRED = {"module_id": str, "digest": str, "timestamp": int, "certificate": bytes, "cabundle": list}
+_JSON_NAMES = ("attestation_document", "AttestationDocument", "attestationDocument", "document", "attestation")
 _OPTIONAL_LIMITS = {"public_key": 1024 * 64, "user_data": 1024 * 64, "nonce": 1024 * 64}
 
 
@@ -138,7 +141,7 @@ def verify(
     and the timestamp must not lie more than five minutes after it.
 
     Args:
-        evidence: the document.
+        evidence: the document: bytes, hex or base64 text, or JSON with it.
         nonce: what the relying party asked for; compared with the document's `nonce`.
         now: the time of appraisal, or None to look at an old document as of its own time.
         roots: what the chain may end in; AWS's published root unless given.
@@ -146,8 +149,9 @@ def verify(
     Raises:
         AttestationError: the bytes are not such a document.
     """
-    envelope = open_envelope(evidence)
-    document = parse(envelope.document if envelope else evidence)
+    raw = _unwrapped(evidence)
+    envelope = open_envelope(raw)
+    document = parse(envelope.document if envelope else raw)
     leaf = load_der(document.payload["certificate"], "nitro document, certificate")
     bundle = [load_der(der, f"nitro document, cabundle[{i}]") for i, der in enumerate(document.payload["cabundle"])]
     anchors = roots or AWS_NITRO
@@ -194,6 +198,20 @@ def verify(
         evidence_sha256=hashlib.sha256(evidence).hexdigest(),
         extras={"document": document},
     )
+
+
+def _unwrapped(evidence: bytes) -> bytes:
+    """The document's bytes: as they are, from hex or base64 text, or from JSON that names them."""
+    if evidence.lstrip()[:1] != b"{":
+        return plain(evidence, "nitro evidence")
+    try:
+        document = json.loads(evidence)
+    except (ValueError, RecursionError) as error:
+        raise AttestationError(f"nitro evidence: not JSON: {error}") from error
+    found = next((document[name] for name in _JSON_NAMES if document.get(name)), None)
+    if found is None:
+        raise AttestationError(f"nitro evidence: the JSON has none of {', '.join(_JSON_NAMES)}")
+    return binary(found, "nitro evidence")
 
 
 def _hex(value: bytes | None) -> str | None:

@@ -6,15 +6,14 @@ those of NVIDIA's own verifier.
 
 from __future__ import annotations
 
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from attestation.errors import AttestationError
-from attestation.kinds.tpm_evidence import binary
 from attestation.reader import Reader
+from attestation.text import binary, plain
 
 REQUEST_SIZE = 37
 SIGNATURE_SIZE = 96
@@ -171,7 +170,7 @@ class Device:
 
 
 def devices(evidence: bytes) -> list[Device]:
-    """The devices of a file: a report as bytes or hex text, or JSON of one or several with their chains.
+    """The devices of a file: a report as bytes, hex or base64 text, or JSON of one or several with their chains.
 
     Raises:
         AttestationError: none of these.
@@ -181,10 +180,10 @@ def devices(evidence: bytes) -> list[Device]:
     text = evidence.strip()
     if text[:1] in {b"[", b"{"}:
         return _from_json(text)
-    try:
-        return [Device(None, binascii.unhexlify(b"".join(text.split())), None, None)]
-    except (binascii.Error, ValueError) as error:
-        raise AttestationError(f"NVIDIA evidence: not a report, hex text or JSON: {error}") from error
+    report = plain(evidence, "NVIDIA evidence")
+    if report is evidence:
+        raise AttestationError("NVIDIA evidence: not a report, hex or base64 text, or JSON")
+    return [Device(None, report, None, None)]
 
 
 def _from_json(text: bytes) -> list[Device]:

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.hashes import SHA384
 
 from attestation.certificates import Path, Roots, build_path, fingerprint, load_certificates, may_issue
 from attestation.errors import AttestationError
-from attestation.kinds.snp_report import UNSIGNED, VCEK, VLEK, Report, parse, unwrap
+from attestation.kinds import amd
+from attestation.kinds.snp_report import SIGNED_SIZE, UNSIGNED, VCEK, VLEK, Report, parse, unwrap
 from attestation.kinds.tdx import check_report_data
 from attestation.result import Check, Claims, compare, failed, judged, passed
 from attestation.roots import AMD, AMD_ARK
@@ -39,7 +40,8 @@ def verify(
         nonce: compared with `report_data`, also zero-padded or hashed.
         now: when the certificates must be valid; the present unless given.
         roots: AMD's ARKs (Milan, Genoa, Turin) unless given.
-        certificates: VCEK or VLEK, ASK or ASVK, ARK, in any order.
+        certificates: VCEK or VLEK, ASK or ASVK, ARK, in any order. Where no issuer is among them, AMD's published
+            ones are tried; where one is, those given must lead to the root by themselves.
 
     Raises:
         AttestationError: malformed report or certificate.
@@ -51,12 +53,13 @@ def verify(
         pool += load_certificates(raw, f"SNP evidence, certificate {index}")
     checks = [compare("signature_algorithm", 1, report.signature_algorithm, "1 is ECDSA P-384 with SHA-384")]
     values = _values(report, wrapped.layout)
-    leaf = next((c for c in pool if _p384(c) is not None and may_issue(c, 0)), None)
+    leaf = _leaf(report, pool)
     anchored = False
     if leaf is None:
         checks.append(failed("report_signature", detail="no VCEK or VLEK certificate was given (--certificates)"))
     else:
-        path = build_path(leaf, [c for c in pool if c != leaf], roots or AMD, now or datetime.now(UTC))
+        given = [c for c in pool if c != leaf]
+        path = build_path(leaf, given or ([] if roots else amd.issuers()), roots or AMD, now or datetime.now(UTC))
         anchored = path.anchored
         checks += [_signature_check(report, leaf), *path.checks, *_binding_checks(report, leaf)]
         values["signer"] = {"subject": leaf.subject.rfc4514_string(), "sha256": fingerprint(leaf)}
@@ -114,13 +117,25 @@ def _p384(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey | None:
     return key if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP384R1) else None
 
 
-def _signature_check(report: Report, leaf: x509.Certificate) -> Check:
+def _leaf(report: Report, pool: list[x509.Certificate]) -> x509.Certificate | None:
+    """The certificate whose key signed the report, else the first that could have; None where none could."""
+    possible = [c for c in pool if _p384(c) is not None and may_issue(c, 0)]
+    return next((c for c in possible if _signed_by(report, c)), possible[0] if possible else None)
+
+
+def _signed_by(report: Report, leaf: x509.Certificate) -> bool:
     key = _p384(leaf)
     assert key is not None
     r, s = report.signature
     try:
-        key.verify(utils.encode_dss_signature(r, s), report.raw[:0x2A0], ec.ECDSA(SHA384()))
+        key.verify(utils.encode_dss_signature(r, s), report.raw[:SIGNED_SIZE], ec.ECDSA(SHA384()))
     except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _signature_check(report: Report, leaf: x509.Certificate) -> Check:
+    if not _signed_by(report, leaf):
         return failed("report_signature", detail="the report's signature does not verify under the certificate's key")
     return passed("report_signature")
 

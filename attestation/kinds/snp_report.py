@@ -9,8 +9,8 @@ from typing import Any
 
 from attestation.errors import AttestationError
 from attestation.kinds import hcl
-from attestation.kinds.tpm_evidence import binary
 from attestation.reader import Reader
+from attestation.text import binary, plain
 
 REPORT_SIZE = 0x4A0
 SIGNED_SIZE = 0x2A0
@@ -161,9 +161,12 @@ class Wrapped:
 def unwrap(evidence: bytes) -> Wrapped:
     """Finds the report in a file: bare, with its certificate table, a guest response, Azure's HCL report, JSON.
 
+    All but JSON may be hex or base64 text as well.
+
     Raises:
         AttestationError: none of these.
     """
+    evidence = plain(evidence, "SNP evidence")
     if evidence[:4] == b"HCLA":
         return _from_hcl(evidence)
     if evidence.lstrip()[:1] == b"{":

@@ -1,4 +1,4 @@
-"""The files in which TDX quotes are found: bare, hex text, JSON beside an event log; or a CC event log alone."""
+"""The files in which TDX quotes are found: bare, as text, in JSON beside an event log; or a CC event log alone."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from attestation.errors import AttestationError
-from attestation.kinds.tpm_evidence import binary
+from attestation.text import binary, plain
 
 _SPEC_ID = b"Spec ID Event03"
-_HEX = frozenset(b"0123456789abcdefABCDEF")
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,8 @@ def unwrap(evidence: bytes) -> TdxEvidence:
     text = evidence.strip()
     if text[:1] == b"{":
         return _from_json(text)
-    digits = text.removeprefix(b"0x")
-    if digits and len(digits) % 2 == 0 and _HEX.issuperset(digits):
-        return TdxEvidence("hex", quote=bytes.fromhex(digits.decode("ascii")))
-    return TdxEvidence("quote", quote=evidence)
+    quote = plain(evidence, "TDX evidence")
+    return TdxEvidence("quote" if quote is evidence else "text", quote=quote)
 
 
 def _from_json(text: bytes) -> TdxEvidence:

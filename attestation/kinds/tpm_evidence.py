@@ -7,8 +7,6 @@ our own object (docs/attestation.md, "TPM evidence"); a bare event log. Binary f
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from attestation.errors import AttestationError
 from attestation.reader import MAX_EVIDENCE
 from attestation.tcg.algorithms import HASHES, SIZES
 from attestation.tcg.tpm_structures import Public, PublicKey, parse_public
+from attestation.text import binary
 
 _GO_HASHES = {3: "sha1", 5: "sha256", 6: "sha384", 7: "sha512"}
 """Go's crypto.Hash numbers."""
@@ -71,32 +70,6 @@ def read(evidence: bytes) -> TpmEvidence:
     if isinstance(document.get("AK"), Mapping):
         return _go_attestation(document)
     return _object(document)
-
-
-def binary(value: Any, what: str) -> bytes:
-    """Bytes from base64 (either alphabet) or hex text, or from a list of numbers.
-
-    Raises:
-        AttestationError: neither, or base64 that no encoder would write (stray bits in the last character).
-    """
-    if isinstance(value, list):
-        try:
-            return bytes(value)
-        except (ValueError, TypeError) as error:
-            raise AttestationError(f"{what}: a list of bytes was expected: {error}") from error
-    if not isinstance(value, str):
-        raise AttestationError(f"{what}: base64 or hex text was expected, got {type(value).__name__}")
-    text = "".join(value.split())
-    if len(text) % 2 == 0 and text and all(c in "0123456789abcdefABCDEF" for c in text):
-        return bytes.fromhex(text)
-    plain = text.replace("-", "+").replace("_", "/").rstrip("=")
-    try:
-        decoded = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise AttestationError(f"{what}: not base64 or hex: {error}") from error
-    if base64.b64encode(decoded).decode().rstrip("=") != plain:
-        raise AttestationError(f"{what}: not canonical base64")
-    return decoded
 
 
 def _go_attestation(document: Mapping[str, Any]) -> TpmEvidence:

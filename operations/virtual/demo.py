@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -216,7 +217,8 @@ def table(refusals: list[Refusal]) -> Table:
         shown.add_column(heading, overflow="fold")
     for refusal in refusals:
         mark = "[green]✓[/green]" if refusal.refused else "[red]✗[/red]"
-        words = "\n".join(word if len(word) <= 320 else f"{word[:320]}…" for word in refusal.words)
+        short = (re.sub(r"\b([0-9a-f]{12})[0-9a-f]{28,}\b", r"\1…", word) for word in refusal.words)
+        words = "\n".join(word if len(word) <= 320 else f"{word[:320]}…" for word in short)
         shown.add_row(mark, refusal.tried, refusal.by if refusal.refused else "[red]nobody[/red]", words)
     return shown
 

@@ -7,6 +7,7 @@ mistake of ours is no proof of anything.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,7 +211,18 @@ def _judged(place: Range, name: str, tried: str, found: Run, *, register: int | 
     else:
         told = any(line.startswith(f"PCR {register} differs") for line in differences)
     words = (found.why(), *differences)
-    return Refusal(name, tried, denied and told and found.result is None, "KMS key policy", words, found.boot.seconds)
+    return Refusal(
+        name, tried, denied and told and found.result is None, _denied_by(words[0]), words, found.boot.seconds
+    )
+
+
+def _denied_by(words: str) -> str:
+    """Which policy the key service's answer names.
+
+    A tenant's own key has its key policy; a foreign one is out of reach before its policy is asked.
+    """
+    named = re.search(r"explicit deny in an? ([a-z -]+) policy", words)
+    return {"resource-based": "KMS key policy"}.get(named[1], f"{named[1]} policy") if named else "KMS"
 
 
 def _console(found: Run) -> tuple[str, ...]:

@@ -340,7 +340,7 @@ class TokenIssuer:
         entry = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key()))
         return json.dumps({"keys": [{**entry, "kid": self.kid, "use": "sig", "alg": "RS256"}]}).encode()
 
-    def token(self, **changes):
+    def token(self, *, header=None, **changes):
         claims = {
             "iss": "https://confidentialcomputing.googleapis.com",
             "aud": "https://sts.googleapis.com",
@@ -361,4 +361,4 @@ class TokenIssuer:
             },
         }
         claims.update(changes)
-        return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": self.kid}).encode()
+        return jwt.encode(claims, self.key, algorithm="RS256", headers=header or {"kid": self.kid}).encode()

@@ -73,3 +73,11 @@ def test_event_logs_are_typed_throughout():
         for event in claims.extras["event_log"].events:
             assert not event.type.startswith("EV_0x"), event
             assert "undecoded" not in event.content, event
+
+
+def test_a_chip_certificate_alone_leads_to_the_published_root():
+    alone = Inputs(vector("snp/attestation.bin"), certificates=(vector("snp/vcek.testcer"),), at=AT)
+    claims = verify("snp", alone)
+    assert claims.genuine
+    assert claims.anchored
+    assert claims.values["product"] == "Milan"

@@ -227,3 +227,35 @@ def test_the_tenants_machines_are_given_keys_for_this_build_alone(tmp_path: Path
             assert (written.directory / release.reference).resolve() == build.reference
             assert (written.directory / release.signed_by).resolve() == build.signed_by
             assert (release.stage, release.reason) == (stage, build.reason)
+
+
+@pytest.mark.parametrize(
+    ("answer", "by"),
+    [
+        ("… with an explicit deny in a resource-based policy", "KMS key policy"),
+        ("… with an explicit deny in a service control policy", "service control policy"),
+        ("… because no policy allows it", "KMS"),
+    ],
+)
+def test_the_policy_that_refused_is_named_from_the_answer(answer: str, by: str) -> None:
+    assert refusals._denied_by(answer) == by
+
+
+def test_the_table_keeps_the_beginning_of_long_digests_only() -> None:
+    from rich.console import Console
+
+    rows = [Refusal("a", "tried", True, "KMS", (f"PCR 4 differs: expected {'ab' * 32}",))]
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(demo.table(rows))
+    assert "expected abababababab…" in captured.get()
+
+
+def test_what_steers_a_terminal_is_not_repeated_from_a_machine_s_console(tmp_path: Path) -> None:
+    from images.boot import Boot
+
+    console = "\x1b[!p\x1b]104\x07\x1b[?7h[   10.28] device-mapper: verity: 254:2: data block 0 is corrupted\x9b2J\r\n"
+    fields = {field.name: None for field in dataclasses.fields(Boot)}
+    said = Boot(**(fields | {"console": console})).why()
+    assert said.startswith("[   10.28] device-mapper: verity")
+    assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in said)
