@@ -14,6 +14,7 @@ import sys
 import typer
 
 import operations
+from compliance.report.neutral import printable
 from operations.errors import CommandError
 
 
@@ -38,7 +39,8 @@ def main() -> None:
     try:
         build()()
     except CommandError as error:
-        sys.stderr.write(f"bulkhead: {error}\n")
+        # Messages name what stood in files and in the cloud, where somebody may have put what steers a terminal.
+        sys.stderr.write("bulkhead: " + "\n".join(map(printable, str(error).split("\n"))) + "\n")
         raise SystemExit(int(error.code)) from error
 
 

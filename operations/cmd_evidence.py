@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ from operations.errors import CommandError, Exit
 from operations.fleets import AsJson
 
 if TYPE_CHECKING:
+    from compliance.evidence.cadence import Irregularity
     from compliance.evidence.dsse import Signer
 
 group = typer.Typer(help="Evidence packs: signed, chained, checked offline.", no_args_is_help=True)
@@ -87,28 +88,28 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Verifies a pack: signature, digests, chain, timestamp. Exit 1 if anything was changed, naming the part."""
-    from compliance.evidence.reperform import differences  # noqa: PLC0415 -- quick start
+    from compliance.evidence.reperform import reperform as judge_again  # noqa: PLC0415 -- quick start
     from compliance.evidence.standalone import verify as alone  # noqa: PLC0415
     from compliance.facts.errors import BundleError  # noqa: PLC0415
     from compliance.report.neutral import printable  # noqa: PLC0415
 
-    own = KEY.with_suffix(".pub.pem")
-    paths = key or ([own] if own.exists() else [])
+    keys = _trusted(key)
     try:
-        keys = [path.read_bytes() for path in paths]
         outcome, _ = alone.verify(folder, keys, previous, tsa_root.read_bytes() if tsa_root else None)
     except (alone.NotAPack, OSError) as error:
         raise CommandError(str(error)) from error
     if reperform:
         try:
-            found = differences(folder)
-        except (BundleError, OSError, ValueError, KeyError) as error:
-            found = [str(error)]
-        if found:
-            for sentence in found:
-                outcome.changed("results.json", sentence)
+            again = judge_again(folder)
+        except (BundleError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            outcome.changed("results.json", str(error))
         else:
-            outcome.ok("reperformed", "judging the bundle again gives the same results")
+            for sentence in again.differences:
+                outcome.changed("results.json", sentence)
+            if not again.differences:
+                counted = f"{again.judged} of {again.stated} results"
+                rest = "" if again.judged == again.stated else "; the others rest on facts that only the platform holds"
+                outcome.ok("reperformed", f"judging the bundle again gives the same for {counted}{rest}")
     if as_json:
         typer.echo(json.dumps({"pack": str(folder), "code": outcome.code, "checks": outcome.lines}))
     else:
@@ -121,28 +122,37 @@ def verify(
 def chain(
     folder: Annotated[Path, typer.Argument(help="Folder of the packs of one chain.")],
     every: Annotated[float, typer.Option(help="Hours within which the next pack is due.")] = 24.0,
+    until: Annotated[datetime | None, typer.Option(help="End of the period, UTC; now, if it is not given.")] = None,
+    key: Annotated[list[Path] | None, typer.Option(help="Public key of a trusted signer, PEM.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Checks the order and the cadence of a chain of packs; a gap is an exception. Exit 1 if there is any."""
+    """Verifies every pack of a chain, their order and their cadence; a gap is an exception. Exit 1 if there is any."""
     from compliance.evidence.cadence import exceptions, links  # noqa: PLC0415 -- quick start
     from compliance.evidence.errors import EvidenceError  # noqa: PLC0415
+    from compliance.report.neutral import printable  # noqa: PLC0415
 
+    end = (until or datetime.now(UTC)).replace(tzinfo=UTC)
     try:
         found = links(folder)
-        wrong = exceptions(found, timedelta(hours=every))
+        wrong = exceptions(found, timedelta(hours=every), end)
+        trusted = _trusted(key)
+        for link in found:
+            wrong += _broken(link.folder, trusted)
     except EvidenceError as error:
         raise CommandError(str(error)) from error
     if not found:
         msg = f"{folder}: no pack is here"
         raise CommandError(msg)
+    if not trusted:
+        typer.echo("no key was given: nothing is known about who signed these packs", err=True)
     if as_json:
         listed: list[dict[str, Any]] = [{"sentence": one.sentence, "broken": one.broken} for one in wrong]
         typer.echo(json.dumps({"packs": len(found), "exceptions": listed}))
     else:
         typer.echo(f"{len(found)} packs")
         for one in wrong:
-            typer.echo(f"{'broken' if one.broken else 'gap'}: {one.sentence}")
-    raise typer.Exit(Exit.FINDINGS if wrong else Exit.CLEAN)
+            typer.echo(printable(f"{'broken' if one.broken else 'gap'}: {one.sentence}"))
+    raise typer.Exit(Exit.FINDINGS if wrong else Exit.CLEAN if trusted else Exit.INDETERMINATE)
 
 
 @group.command()
@@ -172,6 +182,28 @@ def trail(
             typer.echo(printable(f"{one.kind:<8} {one.file}: {one.sentence}"))
     wrong = [one for one in found.findings if one.kind is not Kind.OPEN]
     raise typer.Exit(Exit.FINDINGS if wrong else Exit.INDETERMINATE if found.findings else Exit.CLEAN)
+
+
+def _trusted(key: list[Path] | None) -> list[bytes]:
+    """The given keys; without any, one's own."""
+    own = KEY.with_suffix(".pub.pem")
+    try:
+        return [path.read_bytes() for path in key or ([own] if own.exists() else [])]
+    except OSError as error:
+        raise CommandError(f"--key: cannot be read: {error}") from error
+
+
+def _broken(pack: Path, keys: list[bytes]) -> list[Irregularity]:
+    """What of a pack is not as it was signed."""
+    from compliance.evidence.cadence import Irregularity  # noqa: PLC0415 -- quick start
+    from compliance.evidence.standalone import verify as alone  # noqa: PLC0415
+
+    try:
+        outcome, _ = alone.verify(pack, keys)
+    except alone.NotAPack as error:
+        return [Irregularity(f"{pack.name}: {error}", broken=True)]
+    wrong = [line for line in outcome.lines if line["status"] == "changed"]
+    return [Irregularity(f"{pack.name}: {line['part']}: {line['message']}", broken=True) for line in wrong]
 
 
 def _next(folder: Path) -> tuple[int, str | None]:

@@ -92,7 +92,7 @@ def _written(made: Report, wanted: Format, catalogue: str) -> bytes:
         Format.SARIF: lambda: sarif.render(made),
         Format.OCSF: lambda: ocsf.render(made),
         Format.OSCAL: lambda: oscal.render(made, catalogue),
-        Format.JSON: lambda: json.dumps(made.judgement.to_json(), ensure_ascii=False, sort_keys=True) + "\n",
+        Format.JSON: lambda: json.dumps(made.judgement.to_json(), sort_keys=True) + "\n",
     }[wanted]()
     return text.encode("utf-8", "surrogatepass")
 
@@ -132,7 +132,7 @@ def risks(bundle: From, as_json: AsJson = False) -> None:
 
     _, made = opened(bundle)
     if as_json:
-        typer.echo(json.dumps({"risks": [risk.to_json() for risk in risks_of(made)]}, ensure_ascii=False))
+        typer.echo(json.dumps({"risks": [risk.to_json() for risk in risks_of(made)]}))
     else:
         typer.echo(render(made), nl=False)
 
@@ -176,7 +176,7 @@ def drift(
     except BundleError as error:
         raise CommandError(str(error)) from error
     if as_json:
-        typer.echo(json.dumps({"changes": [change.to_json() for change in changes]}, ensure_ascii=False))
+        typer.echo(json.dumps({"changes": [change.to_json() for change in changes]}))
     else:
         for change in changes:
             typer.echo(printable(f"{change.account}  {change.sentence}"))

@@ -88,7 +88,7 @@ def scan(
     if out is not None:
         _write(out, opened, judgement, matrix)
     if form is Form.JSON:
-        typer.echo(json.dumps(judgement.to_json(), ensure_ascii=False, sort_keys=True))
+        typer.echo(json.dumps(judgement.to_json(), sort_keys=True))
     elif form is Form.SARIF:
         _sarif(opened, judgement, matrix)
     else:
@@ -155,7 +155,7 @@ def _write(out: Path, bundle: Bundle, judgement: Judgement, proofs: ProofMatrix 
     from compliance.report.model import report_of  # noqa: PLC0415
 
     out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(judgement.to_json(), ensure_ascii=False, sort_keys=True, indent=1)
+    text = json.dumps(judgement.to_json(), sort_keys=True, indent=1)
     (out / "results.json").write_text(text + "\n", encoding="utf-8")
     page = out / "index.html"
     page.write_text(render(report_of(bundle, judgement, proofs)), encoding="utf-8")

@@ -98,7 +98,7 @@ def _print(found: plan_rules.RuleCheck, document: dict[str, object], other: list
     from compliance.report.plan_sarif import render  # noqa: PLC0415 - quick start
 
     if form is Form.JSON:
-        typer.echo(json.dumps(document, ensure_ascii=False, sort_keys=True))
+        typer.echo(json.dumps(document, sort_keys=True))
     elif form is Form.SARIF:
         typer.echo(render(found.judged, found.places, found.excuses, other), nl=False)
     else:
@@ -120,7 +120,7 @@ def _write(found: plan_rules.RuleCheck, document: dict[str, object], other: list
     from compliance.report.plan_sarif import render  # noqa: PLC0415 - quick start
 
     out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(document, ensure_ascii=False, sort_keys=True, indent=1)
+    text = json.dumps(document, sort_keys=True, indent=1)
     (out / "plan-results.json").write_text(text + "\n", encoding="utf-8")
     sarif = render(found.judged, found.places, found.excuses, other)
     (out / "plan-results.sarif").write_text(sarif, encoding="utf-8")

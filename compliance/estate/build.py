@@ -24,6 +24,9 @@ from compliance.estate.owners import Owners
 from compliance.reason.iam import Grant, Labelled, Level, compile_policy, parse_grants
 from compliance.reason.iam.policy import PolicyKind
 
+ODD_ANSWER = (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError, ComplianceError)
+"""What reading an answer raises when it lacks what the service's model promises."""
+
 
 @dataclass(slots=True)
 class Builder:
@@ -63,6 +66,11 @@ class Builder:
         except ComplianceError as error:
             self.gap(account, ("key", "data"), label, str(error))
             return ()
+
+    def odd(self, source: str, why: Exception, account: str = "") -> None:
+        """Records that answers could not be understood: nothing is proved about the account, or about any."""
+        for one in (account,) if account else self.owners.by_account:
+            self.gap(one, PATHS, source, f"could not be understood ({type(why).__name__}: {why})")
 
     def add(self, resource: Resource) -> None:
         """Adds a resource."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from compliance.estate.build import Builder
+from compliance.estate.build import ODD_ANSWER, Builder
 from compliance.estate.data_facts import DATA
 from compliance.estate.google_facts import with_google
 from compliance.estate.identity_facts import IDENTITY
@@ -88,9 +88,17 @@ def estate_of_facts(facts: Iterable[Fact], scope: Scope, *, test_double: bool = 
     for account in builder.owners.by_account:
         if account not in index.accounts:
             builder.gap(account, PATHS, "account", "no fact of this account was collected")
-    for read in READERS:
-        read(index, builder)
+    read_all(index, builder)
     return with_google(builder.finish(), every, scope)
+
+
+def read_all(index: Index, builder: Builder) -> None:
+    """Reads every answer; what cannot be understood leaves every path of every account open."""
+    for read in READERS:
+        try:
+            read(index, builder)
+        except ODD_ANSWER as odd:
+            builder.odd(f"answers about {read.__name__.replace('_', ' ')}", odd)
 
 
 def paths_that_need(api: str) -> tuple[Path, ...]:

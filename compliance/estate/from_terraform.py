@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from compliance.estate.build import Builder
-from compliance.estate.from_facts import READERS
+from compliance.estate.build import ODD_ANSWER, Builder
+from compliance.estate.from_facts import read_all
 from compliance.estate.google_facts import with_google
 from compliance.estate.index import Index
 from compliance.estate.model import PATHS, Estate, Gap
@@ -69,12 +69,14 @@ def _estate(planned: Iterable[Planned], scope: Scope) -> Estate:
     for resource in resources:
         translate = ANSWERS.get(resource.type)
         if translate is not None:
-            translate(answers, resource, by_id)
+            try:
+                translate(answers, resource, by_id)
+            except ODD_ANSWER as odd:
+                builder.odd(f"{resource.stack}: {resource.address}", odd, resource.account)
         elif resource.type not in IGNORED:
             unread[resource.type] = unread.get(resource.type, 0) + 1
     index = Index(answers.facts())
-    for read in READERS:
-        read(index, builder)
+    read_all(index, builder)
     seen = {resource.account for resource in resources}
     for account in builder.owners.by_account:
         if account not in seen and builder.owners.by_account[account]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -48,9 +48,9 @@ def _link(folder: Path) -> Link:
         text = path.read_bytes()
         value = json.loads(text)
         assert_format(value["format"])
-        ended = datetime.fromisoformat(value["collected"]["ended"].replace("Z", "+00:00"))
+        ended = datetime.fromisoformat(value["collected"]["ended"].replace("Z", "+00:00")).astimezone(UTC)
         return Link(folder, int(value["sequence"]), ended, sha256(text), value["previous"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         msg = f"{path}: not a pack's manifest ({error}); take the folder out of the chain's folder"
         raise EvidenceError(msg) from error
 
@@ -62,8 +62,11 @@ def assert_format(name: str) -> None:
         raise ValueError(msg)
 
 
-def exceptions(chain: list[Link], every: timedelta) -> list[Irregularity]:
-    """What is wrong with a chain: a pack that does not follow the one before it, or that came too late."""
+def exceptions(chain: list[Link], every: timedelta, until: datetime) -> list[Irregularity]:
+    """What is wrong with a chain: a pack that does not follow the one before it, came too late, or is overdue.
+
+    `until` is the end of the time that the chain has to cover. Without it nobody would miss the newest pack.
+    """
     found = []
     for before, after in pairwise(chain):
         if after.previous != before.digest or after.sequence != before.sequence + 1:
@@ -76,6 +79,11 @@ def exceptions(chain: list[Link], every: timedelta) -> list[Irregularity]:
                 f"{hours:.1f} hours between {before.folder.name} and {after.folder.name}; one was due every {limit:g}"
             )
             found.append(Irregularity(text, broken=False))
+    if chain and until - chain[-1].collected > every:
+        hours = (until - chain[-1].collected).total_seconds() / 3600
+        limit = every.total_seconds() / 3600
+        text = f"{hours:.1f} hours since {chain[-1].folder.name}; one was due every {limit:g}"
+        found.append(Irregularity(text, broken=False))
     if chain and chain[0].previous is not None:
         found.insert(0, Irregularity(f"{chain[0].folder.name} follows a pack that is not here", broken=True))
     return found

@@ -108,7 +108,7 @@ def _named(folder: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _reports(report: Report) -> dict[str, bytes]:
     texts = {
-        "results.json": json.dumps(report.judgement.to_json(), ensure_ascii=False, sort_keys=True) + "\n",
+        "results.json": json.dumps(report.judgement.to_json(), sort_keys=True) + "\n",
         "reports/report.html": html.render(report),
         "reports/results.csv": csv.render(report),
         "reports/results.sarif": sarif.render(report),

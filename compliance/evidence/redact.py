@@ -25,16 +25,16 @@ class Redactor:
 
     def text(self, value: str) -> str:
         """The text without the others' identifiers; one's own are left as they are."""
-        kept: list[str] = []
+        parts, end = [], 0
+        for match in self.own.finditer(value):
+            parts += [self._hidden(value[end : match.start()]), match.group(0)]
+            end = match.end()
+        return "".join([*parts, self._hidden(value[end:])])
 
-        def hide(match: re.Match[str]) -> str:
-            kept.append(match.group(0))
-            return f"\x00{len(kept) - 1}\x00"
-
-        masked = self.own.sub(hide, value)
+    def _hidden(self, text: str) -> str:
         for pattern, pseudonym in self.others:
-            masked = pattern.sub(pseudonym, masked)
-        return re.sub("\x00(\\d+)\x00", lambda match: kept[int(match.group(1))], masked)
+            text = pattern.sub(pseudonym, text)
+        return text
 
     def value(self, value: Any) -> Any:
         """A JSON value whose every text, names of members too, is redacted."""

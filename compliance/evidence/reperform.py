@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,17 @@ from compliance.facts.bundle import open_bundle
 from compliance.rules.judge import judge
 
 
-def differences(pack: Path) -> list[str]:
-    """In sentences, how judging again differs from the results in the pack; empty if it does not.
+@dataclass(frozen=True)
+class Again:
+    """What judging again gave: how it differs, in sentences, and how many of the results stated could be judged."""
+
+    differences: list[str]
+    judged: int
+    stated: int
+
+
+def reperform(pack: Path) -> Again:
+    """Judges the pack's bundle again and compares.
 
     In a tenant's pack, results that rest on facts which only the platform holds cannot be judged again and are left
     out.
@@ -24,7 +34,7 @@ def differences(pack: Path) -> list[str]:
     again = judge(bundle).to_json()
     if bundle.manifest.get("tenant") is None:
         if stated == again:
-            return []
+            return Again([], len(again["results"]), len(stated["results"]))
         keyed = _keyed(stated)
         anew = _keyed(again)
     else:
@@ -38,7 +48,9 @@ def differences(pack: Path) -> list[str]:
             said = f"{before['status']} ({before['reason']})" if before else "no result"
             now = f"{after['status']} ({after['reason']})" if after else "no result"
             found.append(f"{key[1]} on {key[2]} of {key[0]}: the pack says {said}, judging again says {now}")
-    return found or (["coverage or summary differ"] if bundle.manifest.get("tenant") is None else [])
+    if not found and bundle.manifest.get("tenant") is None:
+        found = ["coverage or summary differ"]
+    return Again(found, len(anew), len(stated["results"]))
 
 
 def _keyed(document: dict[str, Any]) -> dict[tuple[str, str, str], dict[str, Any]]:

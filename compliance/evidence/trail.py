@@ -29,6 +29,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from compliance.evidence.errors import EvidenceError
 
 DIGESTS = "CloudTrail-Digest"
+LARGEST = 512 << 20
+"""Bytes that a file may unpack to; CloudTrail closes a log file long before."""
 ALGORITHM = "SHA256withRSA"
 
 
@@ -182,12 +184,32 @@ def _log_file(folder: Path, digest: Digest, entry: Mapping[str, Any]) -> Iterato
         yield Finding(Kind.CHANGED, key, f"{digest.key} speaks of it, and it is not here")
         return
     try:
-        held = hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest()
+        held = _hash(path)
     except (OSError, EOFError, zlib.error):
-        yield Finding(Kind.CHANGED, key, "it cannot be unpacked")
+        yield Finding(Kind.CHANGED, key, f"it cannot be unpacked, or is larger than {LARGEST >> 20} MiB")
         return
     if held != str(entry["hashValue"]).lower():
         yield Finding(Kind.CHANGED, key, f"its hash is not the one that {digest.key} states")
+
+
+def _hash(path: Path) -> str:
+    """SHA-256 of what a file unpacks to, piece by piece. Raises `OSError` once it is larger than any log file."""
+    digest, size = hashlib.sha256(), 0
+    with gzip.open(path) as file:
+        while piece := file.read(1 << 20):
+            size += len(piece)
+            if size > LARGEST:
+                raise OSError(f"unpacks to more than {LARGEST >> 20} MiB")
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _unpacked(path: Path) -> bytes:
+    with gzip.open(path) as file:
+        text = file.read(LARGEST + 1)
+    if len(text) > LARGEST:
+        raise OSError(f"unpacks to more than {LARGEST >> 20} MiB")
+    return text
 
 
 def _sidecar(folder: Path, digest: Digest) -> str | None:
@@ -203,11 +225,11 @@ _MEMBERS = (
 
 def _read(folder: Path, path: Path) -> Digest:
     try:
-        text = gzip.decompress(path.read_bytes())
+        text = _unpacked(path)
         said = json.loads(text)
         missing = [name for name in _MEMBERS if name not in said]
         unlogged = [one for one in said["logFiles"] if "s3Object" not in one or "hashValue" not in one]
-    except (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError, RecursionError) as error:
         msg = f"{path}: not a digest file ({error}); copy it from the bucket again"
         raise EvidenceError(msg) from error
     if missing or unlogged:

@@ -72,7 +72,7 @@ class BundleWriter:
         for number, line in enumerate(facts.read_bytes().split(b"\n"), start=1):
             try:
                 fact = fact_from_json(json.loads(line), f"{facts}:{number}")
-            except ValueError:
+            except (ValueError, RecursionError):
                 break
             if fact.status.read:
                 self.earlier[fact.key] = fact
@@ -145,6 +145,8 @@ def open_bundle(folder: Path) -> Bundle:
     Raises:
         BundleError: something is missing, damaged, or was changed; names the file and line.
     """
+    for name in (MANIFEST, SCOPE, FACTS):
+        _plain(folder / name)
     manifest = _json_file(folder / MANIFEST, "an interrupted scan has none: resume it")
     if manifest.get("format") != FORMAT:
         msg = f"{folder / MANIFEST}: format is {manifest.get('format')!r}, not {FORMAT!r}; scan again"
@@ -171,6 +173,13 @@ def open_bundle(folder: Path) -> Bundle:
     return Bundle(folder, manifest, _json_file(folder / SCOPE, "take the bundle from its source again"), index)
 
 
+def _plain(path: Path) -> None:
+    """Refuses links, pipes and devices, which lead elsewhere or never end. A missing file is noticed later."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        msg = f"{path}: not a plain file; take the bundle from its source again"
+        raise BundleError(msg)
+
+
 def _read_lines(path: Path) -> tuple[dict[str, tuple[tuple[int, int], ...]], int, str]:
     index: dict[str, list[tuple[int, int]]] = {}
     head, number, start = EMPTY_HEAD, 0, 0
@@ -180,7 +189,7 @@ def _read_lines(path: Path) -> tuple[dict[str, tuple[tuple[int, int], ...]], int
                 place = f"{path}:{number}"
                 try:
                     fact = fact_from_json(json.loads(line), place)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     msg = f"{place}: not JSON ({error}); the bundle is damaged"
                     raise BundleError(msg) from error
                 index.setdefault(fact.account, []).append((start, len(line)))
@@ -198,7 +207,7 @@ def _json_file(path: Path, way_out: str) -> dict[str, Any]:
     except OSError as error:
         msg = f"{path}: cannot be read ({error.strerror}); {way_out}"
         raise BundleError(msg) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{path}: not JSON ({error}); {way_out}"
         raise BundleError(msg) from error
     if not isinstance(value, dict):

@@ -115,8 +115,8 @@ def fact_from_json(value: Any, place: str) -> Fact:
             started=_text(value, "started"),
             ended=_text(value, "ended"),
             status=Status(value["status"]),
-            response=value["response"],
-            error=None if value["error"] is None else {str(k): str(v) for k, v in value["error"].items()},
+            response=_answer(value["response"]),
+            error=None if value["error"] is None else _error(value["error"]),
             request_id=_text(value, "request_id"),
         )
         claimed = (value["digest"], value["response_sha256"])
@@ -127,6 +127,21 @@ def fact_from_json(value: Any, place: str) -> Fact:
         msg = f"{place}: {fact.api} does not have the digest it claims; the bundle was changed or damaged"
         raise BundleError(msg)
     return fact
+
+
+def _answer(value: Any) -> dict[str, Any] | None:
+    if value is not None and not isinstance(value, dict):
+        msg = f"`response` is {type(value).__name__}, not an object"
+        raise TypeError(msg)
+    return value
+
+
+def _error(value: Any) -> dict[str, str]:
+    found = {str(name): str(text) for name, text in value.items()}
+    if "code" not in found:
+        msg = "`error` has no code"
+        raise TypeError(msg)
+    return found
 
 
 def _text(value: Any, member: str) -> str:

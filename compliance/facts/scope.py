@@ -5,14 +5,18 @@ A scope is stored in the bundle, so that judging a bundle needs nothing else.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from compliance.facts.data_sets import DataSetScope
 from compliance.facts.errors import BundleError
 from compliance.facts.google_scope import GoogleScope, GoogleTenant, google_scope_from_json
+from compliance.facts.shape import check_type
 from compliance.facts.waivers import WaiverScope
 
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+"""Ids of tenants; packs are put into folders of that name."""
 PLATFORM = "platform"
 """The tenant of what belongs to no tenant: the organisation, the audit account."""
 
@@ -133,17 +137,27 @@ def scope_from_json(value: dict[str, Any]) -> Scope:
     """The scope written by `scope_to_json`.
 
     Raises:
-        BundleError: a member is missing or unknown.
+        BundleError: a member is missing, unknown or of another type.
     """
     try:
         tenants = tuple(_tenant(tenant) for tenant in value["tenants"])
         rest: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
         rest["tenants"] = tenants
         rest["google"] = google_scope_from_json(value.get("google"))
-        return Scope(**rest)
-    except (KeyError, TypeError) as error:
+        scope = Scope(**rest)
+    except (KeyError, TypeError, AttributeError) as error:
         msg = f"scope.json: {error}; the bundle was written by another version: scan again"
         raise BundleError(msg) from error
+    check_type(Scope, value, "scope.json")
+    for tenant in scope.everybody:
+        if not _ID.fullmatch(tenant.id):
+            msg = f"scope.json: {tenant.id!r} is no tenant's id; scan again"
+            raise BundleError(msg)
+    strangers = set(scope.judged) - {PLATFORM, *(tenant.id for tenant in scope.everybody)}
+    if strangers:
+        msg = f"scope.json: judged: {', '.join(sorted(strangers))} is no tenant of this scope; scan again"
+        raise BundleError(msg)
+    return scope
 
 
 def _tenant(value: dict[str, Any]) -> TenantScope:

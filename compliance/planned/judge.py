@@ -23,6 +23,8 @@ from compliance.rules.model import Rule
 from compliance.rules.runner import judge_google, judge_tenant
 
 ONLY_DEPLOYED: Final[dict[str, str]] = {
+    "audit.trail-digests-delivered": "deliveries begin when the trail runs",
+    "audit.trail-never-stopped": "stops show after deployment",
     "audit.trail-no-gap": "deliveries begin when the trail runs",
     "budget.quota-known": "quotas are the account's, not Terraform's",
     "coverage.complete": "it is about what a scan could read",

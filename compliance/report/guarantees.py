@@ -97,7 +97,7 @@ def render(report: Report, tenant: str) -> str:
         lines += [f"### {title}", "", sentence, "", _state(judged), ""]
     lines += ["## Service levels", "", "| what | level |", "| --- | --- |"]
     levels = _levels(held, report.scope.audit_retention_days)
-    lines += [f"| {name} | {_cell(value)} |" for name, value in levels.items() if value]
+    lines += [f"| {_cell(name)} | {_cell(value)} |" for name, value in levels.items() if value]
     lines += [
         "",
         "## What is not guaranteed",
@@ -152,7 +152,8 @@ def _state(judged: list[Result]) -> str:
         return "Nothing was judged that would show it."
     verdict = worst(judged)
     rules = len({one.rule for one in judged})
-    text = f"{_WORDS[verdict]} Shown by {_counted(rules, 'rule')} on {_counted(len(judged), 'resource')}."
+    shown = "Shown" if verdict in {Verdict.PASS, Verdict.WAIVED} else "Judged"
+    text = f"{_WORDS[verdict]} {shown} by {_counted(rules, 'rule')} on {_counted(len(judged), 'resource')}."
     bad = [one for one in judged if one.status in {Verdict.FAIL, Verdict.INDETERMINATE, Verdict.WAIVED}]
     return "\n".join([text, *(_line(one) for one in bad[:20])])
 

@@ -86,7 +86,7 @@ def read_proofs(path: Path) -> ProofMatrix:
     """The matrix in a file. Raises `ProofError`."""
     try:
         return parse_proofs(json.loads(path.read_text(encoding="utf-8")), str(path))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         msg = f"{path}: cannot be read ({error}); write it with `bulkhead prove --json`"
         raise ProofError(msg) from error
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from compliance.rules.bucket_policies import policy_of
 from compliance.rules.model import Outcome, Resource, Rule, Severity, decide, failed, judge_problems
-from compliance.rules.populations import aliases, the_account
+from compliance.rules.populations import aliases, statements, the_account
 from compliance.rules.probe import Question, certainly_denied, other_tenants, someone
 from compliance.rules.storage import default_key
 from compliance.rules.trail import IMMUTABLE, TRACES_REMOVED, audit_rule
@@ -99,7 +99,8 @@ def _apart(view: View, _resource: Resource) -> Outcome:
 
 
 def _policy_there(view: View, resource: Resource) -> Outcome:
-    return decide(policy_of(view, _bucket(resource)) is not None, "has a policy", "has no policy")
+    policy = policy_of(view, _bucket(resource))
+    return decide(policy is not None and bool(statements(policy)), "has a policy", "has no policy")
 
 
 _BUCKET = ("s3:ListBuckets",)

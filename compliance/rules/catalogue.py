@@ -15,6 +15,7 @@ from compliance.rules import (
     machines,
     network,
     network_exits,
+    network_filters,
     organisation_policies,
     people,
     perimeter,
@@ -27,6 +28,7 @@ from compliance.rules import (
     storage,
     templates,
     trail,
+    trail_delivery,
     watching,
 )
 from compliance.rules.google import compute as google_compute
@@ -55,6 +57,7 @@ ROOMS: dict[str, str] = {
 
 _ALL = (
     *trail.RULES,
+    *trail_delivery.RULES,
     *audit_bucket.RULES,
     *log_groups.RULES,
     *templates.RULES,
@@ -73,6 +76,7 @@ _ALL = (
     *key_policies.RULES,
     *network_exits.RULES,
     *network.RULES,
+    *network_filters.RULES,
     *perimeter.RULES,
     *organisation_policies.RULES,
     *storage.RULES,

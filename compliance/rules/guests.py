@@ -50,7 +50,8 @@ def _named(statement: dict[str, Any]) -> list[str]:
         return ["anyone"]
     principal = statement.get("Principal")
     if principal is None:
-        return []
+        msg = "a statement of a resource's policy names no principal"
+        raise ValueError(msg)
     if principal == "*":
         return ["anyone"]
     found = []

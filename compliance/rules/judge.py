@@ -9,6 +9,7 @@ from typing import Any
 from compliance.facts.bundle import Bundle
 from compliance.facts.fact import Fact, Status
 from compliance.facts.scope import PLATFORM, Scope, scope_from_json
+from compliance.facts.shape import check_manifest
 from compliance.graph import Graph
 from compliance.results import Judgement, Result
 from compliance.rules.catalogue import GOOGLE_RULES, RULES
@@ -23,7 +24,11 @@ def judge(bundle: Bundle, rules: Sequence[Rule] = RULES, google: Sequence[Rule] 
     """What the rules say about the tenants of the bundle's scope. Depends on the bundle and the rules alone.
 
     `rules` are those about AWS, `google` those about Google Cloud. Waivers are held to the day on which the scan ended.
+
+    Raises:
+        BundleError: scope or manifest lack what judging needs.
     """
+    check_manifest(bundle.manifest)
     scope = scope_from_json(bundle.scope)
     today = str(bundle.manifest["ended"])[:10]
     shared = list(bundle.facts(*scope.platform_accounts, UNATTRIBUTED))

@@ -20,6 +20,8 @@ def _separate(view: View, _resource: Resource) -> Outcome:
     for purpose, alias in view.tenant.key_aliases.items():
         if alias in known:
             by_key.setdefault(known[alias], []).append(purpose)
+    if not by_key:
+        return failed("no purpose has a key")
     shared = [f"{key} serves {' and '.join(purposes)}" for key, purposes in by_key.items() if len(purposes) > 1]
     return judge_problems(shared, f"{len(by_key)} purposes have {len(by_key)} keys")
 

@@ -20,6 +20,9 @@ def _ebs_default(view: View, _resource: Resource) -> Outcome:
 def _ebs_default_key(view: View, _resource: Resource) -> Outcome:
     answer = view.one("ec2:GetEbsDefaultKmsKeyId") or {}
     used = answer["KmsKeyId"]
+    if not isinstance(used, str):
+        msg = f"KmsKeyId is {used!r}"
+        raise TypeError(msg)
     return decide(
         "alias/aws/ebs" not in used,
         f"new volumes use {used}",

@@ -154,9 +154,18 @@ def document(value: Any) -> dict[str, Any]:
 
 
 def statements(value: Any) -> list[dict[str, Any]]:
-    """The statements of a policy document."""
-    found = document(value).get("Statement", [])
-    return [found] if isinstance(found, dict) else list(found)
+    """The statements of a policy document.
+
+    Raises:
+        ValueError: it is no policy: nothing may be concluded from what it does not seem to say.
+    """
+    found = document(value)["Statement"]
+    held = [found] if isinstance(found, dict) else list(found)
+    for statement in held:
+        if statement["Effect"] not in {"Allow", "Deny"}:
+            msg = f"Effect is {statement['Effect']!r}"
+            raise ValueError(msg)
+    return held
 
 
 def listed(value: Any) -> list[Any]:

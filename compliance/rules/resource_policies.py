@@ -35,7 +35,11 @@ def _policies_of(api: str, member: str, what: str, *listing: Any) -> Any:
 def _member(answer: dict[str, Any] | None, path: str) -> Any:
     value: Any = answer or {}
     for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
+        value = {} if value is None else value
+        if not isinstance(value, dict):
+            msg = f"{path} lies in {type(value).__name__}, not in an object"
+            raise TypeError(msg)
+        value = value.get(part)
     return value
 
 

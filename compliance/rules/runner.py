@@ -13,7 +13,7 @@ from compliance.rules.google.view import GoogleView
 from compliance.rules.model import About, Outcome, Resource, Rule
 from compliance.rules.view import Unread, View
 
-_ODD_ANSWER = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+_ODD_ANSWER = (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError)
 """What reading a fact raises when the answer lacks what the service's model promises."""
 
 

@@ -19,7 +19,7 @@ def _no_services(view: View, _resource: Resource) -> Outcome:
 
 def _no_shares(view: View, _resource: Resource) -> Outcome:
     shares = view.items("ram:GetResourceShares", "resourceShares", resourceOwner="SELF")
-    active = [share["name"] for share in shares if share.get("status") == "ACTIVE"]
+    active = [share["name"] for share in shares if share["status"] == "ACTIVE"]
     return decide(not active, "shares nothing through RAM", f"shares through RAM: {', '.join(active)}")
 
 

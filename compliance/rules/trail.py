@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from typing import Any
 
 from compliance.rules.model import About, Outcome, Resource, Rule, Severity, decide, failed, judge_problems
 from compliance.rules.populations import the_account
 from compliance.rules.view import View
 
-_TRAILS = "cloudtrail:DescribeTrails"
-
-_LATE = timedelta(hours=24)
+TRAILS = "cloudtrail:DescribeTrails"
 
 
 def trails(view: View) -> Iterator[Resource]:
     """The organisation's trails, seen from the management account; `data` is the description."""
-    for trail in view.items(_TRAILS, "trailList", view.management):
+    for trail in view.items(TRAILS, "trailList", view.management):
         if trail.get("IsOrganizationTrail"):
             yield Resource(trail["TrailARN"], trail)
 
@@ -32,26 +29,6 @@ def _everywhere(_view: View, resource: Resource) -> Outcome:
     problems = [] if trail.get("IsMultiRegionTrail") else ["only one region"]
     problems += [] if trail.get("IncludeGlobalServiceEvents") else ["no events of global services (IAM, STS)"]
     return judge_problems(problems, "all regions and global services")
-
-
-def _logging(view: View, resource: Resource) -> Outcome:
-    status = view.one("cloudtrail:GetTrailStatus", view.management, Name=resource.id) or {}
-    problems = [] if status["IsLogging"] else ["the trail is stopped"]
-    if status.get("LatestDeliveryError"):
-        problems.append(f"delivery fails: {status['LatestDeliveryError']}")
-    return judge_problems(problems, "the trail is on and delivers")
-
-
-def _no_gap(view: View, resource: Resource) -> Outcome:
-    facts = view.graph.facts(view.management, "cloudtrail:GetTrailStatus", Name=resource.id)
-    status = view.one("cloudtrail:GetTrailStatus", view.management, Name=resource.id) or {}
-    last = status.get("LatestDeliveryTime")
-    if last is None:
-        return failed("nothing was ever delivered")
-    gap = datetime.fromisoformat(facts[0].ended.replace("Z", "+00:00")) - datetime.fromisoformat(
-        last.replace("Z", "+00:00")
-    )
-    return decide(gap < _LATE, f"last delivery on {last}", f"nothing was delivered since {last}")
 
 
 def _digests(_view: View, resource: Resource) -> Outcome:
@@ -139,7 +116,8 @@ def audit_rule(
 
 TRACES_REMOVED = "Whoever attacks removes the traces."
 
-_NO_TRAIL = failed("there is no organisation trail")
+NO_TRAIL = failed("there is no organisation trail")
+"""What a rule about trails says where there is none."""
 
 IMMUTABLE = ("audit.immutable",)
 
@@ -148,7 +126,7 @@ RULES: tuple[Rule, ...] = (
         "trail-exists",
         "There is an organisation trail",
         Severity.CRITICAL,
-        (_TRAILS,),
+        (TRAILS,),
         the_account,
         _there_is_one,
         TRACES_REMOVED,
@@ -157,85 +135,64 @@ RULES: tuple[Rule, ...] = (
         "trail-everywhere",
         "The trail covers all regions and global services",
         Severity.HIGH,
-        (_TRAILS,),
+        (TRAILS,),
         trails,
         _everywhere,
         "An attack in another region leaves no trace.",
-        empty=_NO_TRAIL,
-    ),
-    audit_rule(
-        "trail-on",
-        "The trail is on and delivers",
-        Severity.CRITICAL,
-        (_TRAILS, "cloudtrail:GetTrailStatus"),
-        trails,
-        _logging,
-        TRACES_REMOVED,
-        empty=_NO_TRAIL,
-    ),
-    audit_rule(
-        "trail-no-gap",
-        "The trail delivered within the last day",
-        Severity.HIGH,
-        (_TRAILS, "cloudtrail:GetTrailStatus"),
-        trails,
-        _no_gap,
-        TRACES_REMOVED,
-        empty=_NO_TRAIL,
-        blind="Gaps between deliveries; `bulkhead evidence trail` names those.",
+        empty=NO_TRAIL,
     ),
     audit_rule(
         "trail-digests",
         "Log files are chained by digests",
         Severity.HIGH,
-        (_TRAILS,),
+        (TRAILS,),
         trails,
         _digests,
         "Records are changed afterwards.",
         objectives=IMMUTABLE,
-        empty=_NO_TRAIL,
+        empty=NO_TRAIL,
         blind="Whether the chain was checked; `bulkhead evidence trail` does that.",
     ),
     audit_rule(
         "trail-key",
         "The trail is encrypted under the audit account's key",
         Severity.MEDIUM,
-        (_TRAILS,),
+        (TRAILS,),
         trails,
         _trail_key,
         "Shredding a tenant's key destroys the evidence about it.",
         objectives=IMMUTABLE,
-        empty=_NO_TRAIL,
+        empty=NO_TRAIL,
     ),
     audit_rule(
         "trail-target",
         "The trail goes to the audit bucket",
         Severity.HIGH,
-        (_TRAILS,),
+        (TRAILS,),
         trails,
         _trail_target,
         TRACES_REMOVED,
         objectives=IMMUTABLE,
-        empty=_NO_TRAIL,
+        empty=NO_TRAIL,
     ),
     audit_rule(
         "trail-data-events",
         "Reads and writes of every object are recorded",
         Severity.HIGH,
-        (_TRAILS, "cloudtrail:GetEventSelectors"),
+        (TRAILS, "cloudtrail:GetEventSelectors"),
         trails,
         _data_events,
         "Nobody can say who read the data.",
-        empty=_NO_TRAIL,
+        empty=NO_TRAIL,
     ),
     audit_rule(
         "trail-management-events",
         "Every management event is recorded",
         Severity.HIGH,
-        (_TRAILS, "cloudtrail:GetEventSelectors"),
+        (TRAILS, "cloudtrail:GetEventSelectors"),
         trails,
         _management_events,
         "Use of keys or changes of policies leave no trace.",
-        empty=_NO_TRAIL,
+        empty=NO_TRAIL,
     ),
 )

@@ -54,7 +54,7 @@ def _quota(view: View, _resource: Resource) -> Outcome:
 
 def _alarms(view: View, _resource: Resource) -> Outcome:
     alarms = view.items("cloudwatch:DescribeAlarms", "MetricAlarms")
-    working = [alarm for alarm in alarms if alarm.get("ActionsEnabled", True)]
+    working = [alarm["AlarmName"] for alarm in alarms if alarm.get("ActionsEnabled", True)]
     return decide(bool(working), f"{len(working)} alarms", "there is no alarm")
 
 

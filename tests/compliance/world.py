@@ -651,7 +651,12 @@ def audit(built: World) -> None:
         "KmsKeyId": key,
     }
     built.put(m, "cloudtrail:DescribeTrails", {"trailList": [trail]}, includeShadowTrails=True)
-    status = {"IsLogging": True, "LatestDeliveryTime": "2026-03-01T11:50:00.000Z"}
+    status = {
+        "IsLogging": True,
+        "StartLoggingTime": "2025-01-01T00:00:00.000Z",
+        "LatestDeliveryTime": "2026-03-01T11:50:00.000Z",
+        "LatestDigestDeliveryTime": "2026-03-01T11:20:00.000Z",
+    }
     built.put(m, "cloudtrail:GetTrailStatus", status, Name=place)
     selector = {
         "ReadWriteType": "All",

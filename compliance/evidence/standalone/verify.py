@@ -88,7 +88,9 @@ def verify(
     outcome = Outcome()
     manifest_text = _read(pack / "pack.json")
     manifest = _object(manifest_text, pack / "pack.json")
-    if manifest.get("format") != FORMAT or not isinstance(manifest.get("files"), dict):
+    files = manifest.get("files")
+    listed = isinstance(files, dict) and all(isinstance(one, dict) and "\0" not in name for name, one in files.items())
+    if manifest.get("format") != FORMAT or not listed:
         msg = f"{pack / 'pack.json'}: not a manifest of format {FORMAT}"
         raise NotAPack(msg)
     envelope_text = _read(pack / "envelope.json")
@@ -101,6 +103,9 @@ def verify(
 
 
 def _read(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        msg = f"{path}: not a plain file"
+        raise NotAPack(msg)
     try:
         return path.read_bytes()
     except OSError as error:
@@ -111,7 +116,7 @@ def _read(path: Path) -> bytes:
 def _object(text: bytes, path: Path) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{path}: not JSON ({error})"
         raise NotAPack(msg) from error
     if not isinstance(value, dict):
@@ -135,7 +140,7 @@ def _signature(
         statement = json.loads(payload)
         subject = {one["name"]: one["digest"]["sha256"] for one in statement["subject"]}
         predicate = dict(statement["predicate"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         outcome.changed(part, f"not a DSSE envelope around an in-toto statement ({error!r})")
         return
     message = b"DSSEv1 %d %s %d %s" % (len(kind.encode()), kind.encode(), len(payload), payload)
@@ -143,7 +148,7 @@ def _signature(
     own = pack / "signer.pub.pem"
     if trusted:
         outcome.ok(part, f"signed by {fingerprint(trusted[0])}")
-    elif own.exists() and any(_signed(own.read_bytes(), message, one) for one in signatures):
+    elif own.is_file() and any(_signed(own.read_bytes(), message, one) for one in signatures):
         said = "the given key did not sign it" if keys else "no key was given"
         text = f"signed by the key that lies in the pack, {fingerprint(own.read_bytes())}; {said}"
         (outcome.changed if keys else outcome.unknown)(part, text)
@@ -177,13 +182,13 @@ def _signed(pem: bytes, message: bytes, signature: bytes) -> bool:
         if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
             key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
             return True
-    except (InvalidSignature, ValueError):
+    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
         return False
     return False
 
 
 def _files(outcome: Outcome, pack: Path, listed: dict[str, Any]) -> None:
-    present = {path.relative_to(pack).as_posix() for path in pack.rglob("*") if path.is_file() or path.is_symlink()}
+    present = {path.relative_to(pack).as_posix() for path in pack.rglob("*") if path.is_symlink() or not path.is_dir()}
     wrong = 0
     for name, entry in sorted(listed.items()):
         path = pack / name
@@ -191,6 +196,8 @@ def _files(outcome: Outcome, pack: Path, listed: dict[str, Any]) -> None:
             outcome.changed(name, "leads out of the pack")
         elif name not in present:
             outcome.changed(name, "is missing")
+        elif not path.is_file():
+            outcome.changed(name, "is not a plain file")
         elif sha256(path.read_bytes()) != entry.get("sha256") or path.stat().st_size != entry.get("size"):
             outcome.changed(name, "was changed")
         else:
@@ -206,10 +213,12 @@ def _files(outcome: Outcome, pack: Path, listed: dict[str, Any]) -> None:
 def _bundle(outcome: Outcome, pack: Path) -> None:
     part = "bundle/facts.jsonl"
     try:
-        manifest = json.loads((pack / "bundle" / "manifest.json").read_bytes())
-        results = json.loads((pack / "results.json").read_bytes())
+        manifest = _object(_read(pack / "bundle" / "manifest.json"), pack / "bundle" / "manifest.json")
+        results = _object(_read(pack / "results.json"), pack / "results.json")
         head, digests, count = sha256(b""), set(), 0
-        with (pack / "bundle" / "facts.jsonl").open("rb") as file:
+        facts = pack / part
+        _expect(facts.is_file() or not facts.exists(), "not a plain file")
+        with facts.open("rb") as file:
             for count, line in enumerate(file, start=1):
                 bare = line.rstrip(b"\n")
                 head = "sha256:" + hashlib.sha256(head.encode("ascii") + b"\n" + bare).hexdigest()
@@ -219,7 +228,7 @@ def _bundle(outcome: Outcome, pack: Path) -> None:
             outcome.changed(part, f"{count} facts with chain head {head}; the bundle says {said}")
             return
         rests = {digest for result in results["results"] for digest in result["facts"]}
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (NotAPack, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         outcome.changed(part, f"cannot be followed ({error})")
         return
     outcome.ok(part, f"{count} facts, each with its digests, in an unbroken chain")
@@ -252,7 +261,7 @@ def _previous(outcome: Outcome, manifest: dict[str, Any], previous: Path | None)
     earlier = _object(before, previous / "pack.json")
     if sha256(before) != said:
         outcome.changed("chain", f"follows {said}, which is not {previous}")
-    elif earlier.get("sequence", 0) + 1 != manifest.get("sequence"):
+    elif not isinstance(earlier.get("sequence"), int) or earlier["sequence"] + 1 != manifest.get("sequence"):
         outcome.changed("chain", f"number {manifest.get('sequence')} follows number {earlier.get('sequence')}")
     else:
         outcome.ok("chain", f"follows {previous.name} without a gap")
@@ -264,13 +273,21 @@ def _timestamp(outcome: Outcome, pack: Path, envelope: bytes, roots: bytes | Non
         return
     part = "timestamp.tsr"
     try:
-        time, chain = _token(path.read_bytes(), envelope)
-    except (ValueError, IndexError, KeyError, InvalidSignature, UnsupportedAlgorithm) as error:
+        time, chain = _token(_read(path), envelope)
+    except (
+        NotAPack,
+        x509.ExtensionNotFound,
+        ValueError,
+        IndexError,
+        KeyError,
+        InvalidSignature,
+        UnsupportedAlgorithm,
+    ) as error:
         outcome.changed(part, f"does not verify ({error or 'wrong signature'})")
         return
     if roots is None:
         outcome.unknown(part, f"says {time}; no root of a timestamp authority was given")
-    elif _rooted(chain, x509.load_pem_x509_certificates(roots)):
+    elif _rooted(chain, _certificates(roots)):
         outcome.ok(part, f"the envelope existed on {time}, says {chain[0].subject.rfc4514_string()}")
     else:
         outcome.changed(part, "was not issued under the given root")
@@ -408,6 +425,14 @@ def _rooted(chain: list[x509.Certificate], roots: list[x509.Certificate]) -> boo
         left.remove(above)
         here = above
     return False
+
+
+def _certificates(pem: bytes) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(pem)
+    except ValueError as error:
+        msg = f"the roots of the timestamp authority: no certificates in PEM ({error})"
+        raise NotAPack(msg) from error
 
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:

@@ -100,6 +100,8 @@ def compile_policy(document: Any, kind: PolicyKind, place: str) -> Policy:
             document = json.loads(document)
         except json.JSONDecodeError as error:
             raise ComplianceError(place, f"not JSON: {error.msg} at line {error.lineno}") from error
+        except RecursionError as error:
+            raise ComplianceError(place, "nested too deeply to be a policy") from error
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
     policy = _compiled.get((kind, text))
     if policy is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -66,7 +66,8 @@ def test_tenants_pack_verifies_and_can_be_judged_again(made):
     outcome, manifest = alone.verify(made / "acme", key(made))
     assert outcome.code == 0, outcome.lines
     assert manifest["tenant"] == "acme"
-    assert reperform.differences(made / "acme") == []
+    again = reperform.reperform(made / "acme")
+    assert (again.differences, 0 < again.judged < again.stated) == ([], True)
 
 
 def test_tenants_pack_needs_the_redaction_key(made, tmp_path):
@@ -76,7 +77,8 @@ def test_tenants_pack_needs_the_redaction_key(made, tmp_path):
 
 
 def test_judging_again_gives_the_same(made):
-    assert reperform.differences(made / "first") == []
+    again = reperform.reperform(made / "first")
+    assert (again.differences, again.judged) == ([], again.stated)
 
 
 @pytest.mark.parametrize("name", ["first", "acme"])
@@ -87,7 +89,7 @@ def test_judging_again_finds_a_changed_verdict(made, tmp_path, name):
     failed = next(one for one in held["results"] if one["status"] == "fail" and one["rule"] == "storage.versioned")
     failed["status"] = "pass"
     path.write_text(json.dumps(held))
-    (found,) = reperform.differences(tmp_path / "pack")
+    (found,) = reperform.reperform(tmp_path / "pack").differences
     assert "storage.versioned" in found
     assert "the pack says pass" in found
 
@@ -103,15 +105,18 @@ def test_cadence(made, tmp_path):
         shutil.copytree(made / name, tmp_path / name)
     chain = cadence.links(tmp_path)
     assert [link.folder.name for link in chain] == ["first", "second"]
-    assert cadence.exceptions(chain, timedelta(hours=24)) == []
+    day, then = timedelta(hours=24), datetime(2026, 3, 2, 11, tzinfo=UTC)
+    assert cadence.exceptions(chain, day, then) == []
+    (overdue,) = cadence.exceptions(chain, day, then + timedelta(hours=2))
+    assert (overdue.broken, "25.0 hours since second" in overdue.sentence) == (False, True)
     late = json.loads((tmp_path / "second" / "pack.json").read_bytes())
     late["collected"]["ended"] = "2026-03-03T12:00:00.000Z"
     (tmp_path / "second" / "pack.json").write_bytes(canonical(late))
-    (gap,) = cadence.exceptions(cadence.links(tmp_path), timedelta(hours=24))
+    (gap,) = cadence.exceptions(cadence.links(tmp_path), day, then)
     assert not gap.broken
     assert "48.0 hours" in gap.sentence
     shutil.rmtree(tmp_path / "first")
-    (gone,) = cadence.exceptions(cadence.links(tmp_path), timedelta(hours=24))
+    (gone,) = cadence.exceptions(cadence.links(tmp_path), day, then)
     assert gone.broken
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -182,6 +183,54 @@ def test_what_is_no_pack_is_said_to_be_none(made, pack, text):
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 2
     assert "pack.json" in done.stderr
+
+
+HOSTILE = {
+    "nested": b"[" * 100_000,
+    "members of another kind": b'{"format": "bulkhead.evidence/1", "files": {"results.json": 1}}',
+    "a name with a NUL": b'{"format": "bulkhead.evidence/1", "files": {"a\\u0000b": {}}}',
+    "not UTF-8": b'{"format": "\xff"}',
+    "numbers": b'{"format": ' + b"9" * 10_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize("name", ["pack.json", "envelope.json"])
+def test_hostile_document_is_refused_with_words(made, pack, name, text):
+    if name == "envelope.json" and b"files" in text:
+        text = text.replace(b'"files"', b'"signatures"')
+    (pack / name).write_bytes(text)
+    command = [sys.executable, "-I", str(made / "first" / "verify.py"), str(pack), *trusted(made)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode in {1, 2}
+    assert "Traceback" not in done.stderr
+    assert name in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["results.json", "bundle/facts.jsonl", "bundle/manifest.json", "signer.pub.pem"])
+def test_pipe_in_place_of_a_file_is_named_and_nobody_waits_for_it(made, pack, name):
+    (pack / name).unlink()
+    os.mkfifo(pack / name)
+    code, lines = run(made, pack, *trusted(made))
+    assert (code, name in named(lines)) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["pack.json", "envelope.json", "timestamp.tsr"])
+def test_pipe_in_place_of_what_is_signed_is_refused(made, pack, name):
+    (pack / name).unlink(missing_ok=True)
+    os.mkfifo(pack / name)
+    command = [sys.executable, "-I", str(made / "first" / "verify.py"), str(pack), *trusted(made)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode in {1, 2}
+    assert f"{name}: " in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_renamed_file_is_named_twice(made, pack):
+    (pack / "results.json").rename(pack / "result.json")
+    code, lines = run(made, pack, *trusted(made))
+    assert code == 1
+    assert {"results.json", "result.json"} <= named(lines)
 
 
 def test_needs_nothing_but_cryptography(made):

@@ -117,6 +117,26 @@ def test_a_log_file_that_cannot_be_unpacked_is_named(bucket, keys):
     assert kinds(bucket, keys) == {(Kind.CHANGED, "log-10.json.gz")}
 
 
+def test_a_log_file_that_unpacks_without_end_is_named(bucket, keys, monkeypatch):
+    monkeypatch.setattr("compliance.evidence.trail.LARGEST", 3 << 20)
+    log(bucket, "10").write_bytes(gzip.compress(bytes(4 << 20)))
+    (finding,) = check_trail(bucket, keys).findings
+    assert (finding.kind, "larger than 3 MiB" in finding.sentence) == (Kind.CHANGED, True)
+
+
+def test_a_digest_that_unpacks_without_end_is_refused(bucket, keys, monkeypatch):
+    monkeypatch.setattr("compliance.evidence.trail.LARGEST", 3 << 20)
+    put(bucket, f"{HEAD}/CloudTrail-Digest/us-east-1/2026/03/01/digest-10.json.gz", bytes(4 << 20))
+    with pytest.raises(EvidenceError, match="more than 3 MiB"):
+        check_trail(bucket, keys)
+
+
+def test_a_digest_that_is_nested_without_end_is_refused(bucket, keys):
+    put(bucket, f"{HEAD}/CloudTrail-Digest/us-east-1/2026/03/01/digest-10.json.gz", b"[" * 100_000)
+    with pytest.raises(EvidenceError, match="not a digest file"):
+        check_trail(bucket, keys)
+
+
 def test_an_added_log_file_is_named(bucket, keys):
     put(bucket, f"{HEAD}/CloudTrail/us-east-1/2026/03/01/more.json.gz", b"{}")
     assert kinds(bucket, keys) == {(Kind.CHANGED, "more.json.gz")}

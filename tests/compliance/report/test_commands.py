@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -197,11 +198,20 @@ def test_pack_and_verify(tmp_path, monkeypatch):
     second = json.loads(run("evidence", "pack", "--from", "b", "--json")[1])
     assert second["sequence"] == 2
     assert run("evidence", "verify", second["pack"], "--previous", first["pack"], "--reperform")[0] == 0
-    assert run("evidence", "chain", str(Path(first["pack"]).parent))[0] == 0
+    chain = ("evidence", "chain", str(Path(first["pack"]).parent))
+    assert run(*chain, "--until", "2026-03-02T11:00:00")[0] == 0
+    code, out, _ = run(*chain)
+    assert (code, "hours since 000002" in out) == (1, True)
     (Path(second["pack"]) / "results.json").write_text("{}")
     code, out, _ = run("evidence", "verify", second["pack"], "--json")
     assert code == 1
     assert "results.json" in {line["part"] for line in json.loads(out)["checks"] if line["status"] == "changed"}
+    code, out, _ = run(*chain, "--until", "2026-03-02T11:00:00")
+    assert (code, "results.json: was changed" in out) == (1, True)
+    Path(".bulkhead/evidence/signer.pub.pem").unlink()
+    shutil.rmtree(second["pack"])
+    code, _, said = run(*chain, "--until", "2026-03-02T11:00:00")
+    assert (code, "nothing is known about who signed" in said) == (3, True)
     assert run("evidence", "verify", str(tmp_path))[0] == 2
     assert run("evidence", "chain", str(tmp_path / "b"))[0] == 2
     assert run("evidence", "pack", "--from", "b", "--tenant", "nobody")[0] == 2

@@ -172,7 +172,10 @@ def test_html_says_on_top_what_was_scanned(report, tmp_path):
     header = html.render(report).partition("<main>")[0]
     for words in ("This is the local test double, not AWS", "http://127.0.0.1:1", "2026-03-01 12:00:00 UTC", "scanner"):
         assert words in header
+    assert "Could not be collected" in header
+    assert "<code>ec2:DescribeFlowLogs</code>" in header
     real = write(world(), tmp_path, "https://s3.us-east-1.amazonaws.com")
+    assert "Every API that was asked answered." in html.render(report_of(real, judge(real))).partition("<main>")[0]
     assert "test double" not in html.render(report_of(real, judge(real)))
 
 

@@ -75,17 +75,30 @@ def test_what_was_never_asked_is_indeterminate(rule_id, api):
     assert Verdict.INDETERMINATE in statuses
 
 
-@pytest.mark.parametrize("rule_id", sorted({rule.id for rule in RULES} - FROM_SCOPE - {"coverage.complete"}))
-def test_malformed_answers_never_pass(rule_id):
+HARMLESS = {
+    ("identity.passwords-long", "iam:GetAccountPasswordPolicy"): "nobody has a password, so no policy is asked for one",
+    ("sharing.event-buses", "events:DescribeEventBus"): "a bus without a policy has no such member",
+    ("sharing.secrets", "secretsmanager:GetResourcePolicy"): "a secret without a policy has no such member",
+}
+"""Answers that a rule may pass without understanding, and why."""
+UNDERSTOOD = [
+    (rule.id, api) for rule in RULES for api in rule.needs if rule.id not in FROM_SCOPE | {"coverage.complete"}
+]
+
+
+@pytest.mark.parametrize(("rule_id", "api"), UNDERSTOOD)
+def test_malformed_answers_never_pass(rule_id, api):
     """An answer that lacks everything in it: an empty object where the API's model promises members."""
-    for api in rule_of(rule_id).needs:
-        odd = world()
-        for key, (params, response) in list(odd.answers.items()):
-            if key[1] == api and response is not None:
-                odd.answers[key] = (params, {name: [{}] for name in response} or {"": ""})
-        statuses = [result.status for result in odd.judge(rule_id, tenant_of(rule_id))]
-        assert statuses
-        assert set(statuses) <= set(Verdict)
+    odd, touched = world(), set()
+    for key, (params, response) in list(odd.answers.items()):
+        if key[1] == api and response:
+            odd.answers[key] = (params, {name: [{}] for name in response})
+            touched.add(key[0])
+    results = odd.judge(rule_id, tenant_of(rule_id))
+    assert results
+    seen = {MANAGEMENT, AUDIT} if tenant_of(rule_id) == "platform" else {MANAGEMENT, AUDIT, ACME}
+    if touched & seen and (rule_id, api) not in HARMLESS:
+        assert {result.status for result in results} != {Verdict.PASS}
 
 
 @pytest.mark.parametrize("rule_id", sorted(data.INDETERMINATE))

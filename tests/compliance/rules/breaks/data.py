@@ -183,6 +183,22 @@ BREAKS: dict[str, Break] = {
     "audit.trail-exists": put("cloudtrail:DescribeTrails", {"trailList": []}, MANAGEMENT, includeShadowTrails=True),
     "audit.trail-everywhere": _trail(IsMultiRegionTrail=False),
     "audit.trail-on": put("cloudtrail:GetTrailStatus", {"IsLogging": False}, MANAGEMENT, Name=TRAIL),
+    "audit.trail-digests-delivered": put(
+        "cloudtrail:GetTrailStatus",
+        {"IsLogging": True, "LatestDigestDeliveryTime": "2026-03-01T06:00:00.000Z"},
+        MANAGEMENT,
+        Name=TRAIL,
+    ),
+    "audit.trail-never-stopped": put(
+        "cloudtrail:GetTrailStatus",
+        {
+            "IsLogging": True,
+            "StopLoggingTime": "2026-02-01T06:00:00.000Z",
+            "StartLoggingTime": "2026-02-01T09:00:00.000Z",
+        },
+        MANAGEMENT,
+        Name=TRAIL,
+    ),
     "audit.trail-no-gap": put(
         "cloudtrail:GetTrailStatus",
         {"IsLogging": True, "LatestDeliveryTime": "2026-02-20T00:00:00.000Z"},
