@@ -34,12 +34,14 @@ class Roots:
     certificates: tuple[x509.Certificate, ...] = ()
 
     def trusts(self, certificate: x509.Certificate) -> bool:
-        """True when the certificate itself is an anchor."""
-        return (
-            fingerprint(certificate) in self.fingerprints
-            or key_fingerprint(certificate) in self.key_fingerprints
-            or certificate in self.certificates
-        )
+        """True when the certificate itself is an anchor.
+
+        One that is known by its key or from a file must be signed by itself, so that nothing else in it was changed.
+        """
+        if fingerprint(certificate) in self.fingerprints:
+            return True
+        known = key_fingerprint(certificate) in self.key_fingerprints or certificate in self.certificates
+        return known and issued(certificate, certificate)
 
 
 @dataclass(frozen=True)
@@ -202,8 +204,6 @@ def build_path(
     anchored = roots.trusts(path[-1])
     names = [certificate.subject.rfc4514_string() for certificate in path]
     top = path[-1]
-    if anchored and key_fingerprint(top) in roots.key_fingerprints and not issued(top, top):
-        anchored = False  # pinned by its key: what else it says must be signed with that key
     checks = [
         judged(
             f"{prefix}certificate_chain",
