@@ -96,7 +96,13 @@ def verify(kind: str, inputs: Inputs) -> Claims:
     if kind == "tdx":
         log = parse_log(inputs.event_log) if inputs.event_log is not None else None
         return tdx.verify(
-            inputs.evidence, collateral=inputs.collateral, event_log=log, roots=roots, nonce=inputs.nonce, now=inputs.at
+            inputs.evidence,
+            collateral=inputs.collateral,
+            event_log=log,
+            certificates=given.certificates,
+            roots=roots,
+            nonce=inputs.nonce,
+            now=inputs.at,
         )
     if kind == "snp":
         return snp.verify(

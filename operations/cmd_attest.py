@@ -155,9 +155,12 @@ def _nonce(text: str | None) -> bytes | None:
     if text is None:
         return None
     try:
-        return bytes.fromhex(text.removeprefix("0x"))
+        nonce = bytes.fromhex(text.removeprefix("0x"))
     except ValueError as error:
         raise CommandError(f"--nonce {text!r}: not hex: {error}") from error
+    if not nonce:
+        raise CommandError(f"--nonce {text!r}: empty; leave the option out to compare with none")
+    return nonce
 
 
 def _time(text: str | None) -> datetime | None:

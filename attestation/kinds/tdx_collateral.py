@@ -47,7 +47,7 @@ def check(
     fields = load(collateral)
     checks = _chain_checks(fields, moment)
     try:
-        report = dcap_qvl.verify(quote, dcap_qvl.QuoteCollateralV3(**fields), int(moment.timestamp()))
+        report = dcap_qvl.verify(quote, dcap_qvl.QuoteCollateralV3(**fields), max(0, int(moment.timestamp())))
     except ValueError as error:
         return [*checks, failed("tcb_collateral", detail=f"collateral does not verify: {error}")], unknown
     tcb = json.loads(fields["tcb_info"])

@@ -81,6 +81,8 @@ def trust_checks(
     if leaf is None:
         if parsed.ak_certificates or certificates:
             return [failed("ak_trust", detail="none of the certificates given is the attestation key's")], False
+        if roots is not None:
+            return [failed("ak_trust", detail="no certificate of the attestation key leads to the roots given")], False
         return [
             not_evaluated(
                 "ak_trust",
