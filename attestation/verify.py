@@ -52,7 +52,7 @@ def _given(files: Sequence[bytes]) -> _Given:
         if _is_key(data):
             keys.append(read_key(data, what)[0])
         else:
-            certificates += load_certificates(data, what)
+            certificates += load_certificates(data, what, explained=True)
     return _Given(tuple(certificates), tuple(keys), tuple(c for c in certificates if c.subject == c.issuer))
 
 

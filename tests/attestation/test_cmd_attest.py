@@ -80,7 +80,10 @@ def test_malformed_is_two(run, kind, evidence):
 
 @pytest.mark.parametrize("arguments", [["--nonce", "xyz"], ["--nonce", ""], ["--nonce", "0x"], ["--at", "yesterday"]])
 def test_bad_options_are_two(run, arguments):
-    assert run("verify", "tpm", as_bytes(Tpm().evidence(boot_log())), *arguments)[0] == 2
+    code, out, message = run("verify", "tpm", as_bytes(Tpm().evidence(boot_log())), *arguments, "--json")
+    assert code == 2
+    assert json.loads(out)["verdict"] == "malformed"
+    assert arguments[0] in message
 
 
 def test_a_missing_file_is_two(tmp_path):
