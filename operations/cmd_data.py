@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,13 +38,20 @@ def seal(
         str, typer.Option(help="csv, jsonl, parquet, arrays, tokens, text, images, or bundled (scikit-learn's).")
     ],
     path: Annotated[list[str] | None, typer.Option(help="File or fsspec address; can be given several times.")] = None,
-    name: Annotated[str | None, typer.Option(help="Which bundled set: breast-cancer or digits.")] = None,
+    name: Annotated[str | None, typer.Option(help="Which bundled set: breast-cancer, wine or digits.")] = None,
     layout: Annotated[
         str, typer.Option("--format", help="shards, or parquet: encrypted, one key per column.")
     ] = "shards",
     sensitive: Annotated[
         list[str] | None, typer.Option(help="COLUMN=CLASS: a column under the key of a class of its own; repeatable.")
     ] = None,
+    dtype: Annotated[str, typer.Option(help="tokens: uint16 or uint32.")] = "uint16",
+    image_size: Annotated[
+        str | None,
+        typer.Option(metavar="HEIGHTxWIDTH", help="images: decode to arrays of this size, each with a label."),
+    ] = None,
+    grey: Annotated[bool, typer.Option("--grey", help="images: one channel instead of three.")] = False,
+    label: Annotated[str, typer.Option(help="images: where the label is: auto, folder, cls or json.")] = "auto",
     version: Annotated[str, typer.Option(help="A version is sealed once and never replaced.")] = "v1",
     folder: FleetFolder = Path("tenants"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, seal nothing.")] = False,
@@ -53,7 +60,8 @@ def seal(
     """Encrypts a data set shard by shard and publishes its signed manifest last."""
     fleet = open_fleet(folder)
     (tenant,) = selected(fleet, tenant_id)
-    source = {"kind": kind, "paths": path or [], "name": name}
+    decode = decoding(image_size, label, grey=grey)
+    source = {"kind": kind, "paths": path or [], "name": name, "dtype": dtype, "decode": decode}
     more = {"format": layout, "classes": classes(fleet, training.data_set(tenant, data_set), sensitive or [])}
     spec = training.seal_spec(training.seal_document(fleet, tenant, data_set, version, source, **more))
     if dry_run:
@@ -71,7 +79,8 @@ def seal(
     if as_json:
         typer.echo(json.dumps(result.model_dump(mode="json")))
     else:
-        typer.echo(f"{result.manifest}\n  signed by {result.signer}")
+        notes = (f"signed by {result.signer}", *result.transformations)
+        typer.echo("\n  ".join([result.manifest, *notes]))
 
 
 @group.command()
@@ -91,6 +100,23 @@ def rotate(
         typer.echo(json.dumps(result.model_dump(mode="json")))
     else:
         typer.echo(f"{data_set} {version}: {result.data_set_keys} data-set keys wrapped anew, data unchanged")
+
+
+def decoding(image_size: str | None, label: str, *, grey: bool) -> dict[str, Any] | None:
+    """`source.decode` of the seal document; None where pictures stay as they are.
+
+    Raises `CommandError` for a size that is not one, and for options that have no effect without it.
+    """
+    if image_size is None:
+        if grey or label != "auto":
+            msg = "--grey and --label go with --image-size: without it pictures are sealed as they are"
+            raise CommandError(msg)
+        return None
+    sides = image_size.split("x")
+    if len(sides) not in {1, 2} or not all(side.isascii() and side.isdigit() for side in sides):
+        msg = f"--image-size {image_size}: expected HEIGHTxWIDTH or one number for both, in pixels, such as 64x64"
+        raise CommandError(msg)
+    return {"size": [int(sides[0]), int(sides[-1])], "channels": 1 if grey else 3, "label": label}
 
 
 def classes(fleet: Fleet, data_set: DataSet, sensitive: list[str]) -> dict[str, str]:

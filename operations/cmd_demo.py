@@ -70,7 +70,7 @@ def demo(
         found = checkov.run(ws.synth / "stacks", checkov.read_exemptions())
         checkov.gate(found)
         on_aws, on_google = google.apart(stacks)
-        rules = plan_rules.require_rules(fleet, on_aws, local=True)
+        rules = plan_rules.require_rules(fleet, stacks, local=True)
         step.done(f"{found.passed} checks passed, {len(found.excused)} excused with a reason; rules: {rules}")
     with steps.step("Prove that no tenant can reach another") as step:
         step.done(proving.require_proof(fleet, stacks, local=True))

@@ -71,8 +71,7 @@ def _checked(
     with steps.step("Prove that no tenant can reach another") as step:
         step.done(proving.require_proof(fleet, stacks, local=local))
     with steps.step("Judge the configuration by the rules") as step:
-        said = [plan_rules.require_rules(fleet, on_aws, local=local)] if on_aws else []
-        step.done("; ".join([*said, *([google.JUDGED_LATER] if on_google else [])]))
+        step.done(plan_rules.require_rules(fleet, stacks, local=local))
     if local:
         return on_aws, on_google
     google.require_provider(place, stacks)
@@ -119,13 +118,12 @@ def plan(
         applied, unapplied = _checked(place, fleet, stacks, steps)
     with steps.step("Plan") as step:
         changes = deployment.plan(place, applied, lambda name, what: step.doing(f"{name}: {what}"))
-    judged = None
     with steps.step("Judge the plans by the rules") as step:
-        if on_aws := google.apart(applied)[0]:
-            judged = plan_rules.of_plans(place, fleet, on_aws, changes)
-            step.done(judged.summary())
+        # Stacks that nothing plans are judged as they were synthesised.
+        judged = plan_rules.of_plans(place, fleet, stacks, changes)
+        step.done(judged.summary())
     _show(changes, as_json, judged, unapplied)
-    if judged is None or not judged.failing:
+    if not judged.failing:
         return
     if not as_json:
         plan_rules.refuse(judged)

@@ -118,7 +118,7 @@ def guarantees(tenant: Annotated[str, typer.Argument(help="A tenant's id.")], bu
     from compliance.report.guarantees import render  # noqa: PLC0415 -- quick start
 
     _, made = opened(bundle)
-    known = [one.id for one in made.scope.tenants]
+    known = [one.id for one in made.scope.everybody]
     if tenant not in known:
         msg = f"{tenant}: not a tenant of this bundle; there are {', '.join(known)}"
         raise CommandError(msg)

@@ -16,8 +16,6 @@ PROVIDER = "hashicorp/google"
 LOCALLY = "synthesised and checked; no Terraform applies it"
 """What a stack on Google Cloud is in the local profile, in words."""
 
-JUDGED_LATER = "not for Google Cloud, which is judged from collected facts and not from the plan"
-
 
 def apart(stacks: Sequence[StackInfo]) -> tuple[list[StackInfo], list[StackInfo]]:
     """The stacks on AWS, and those on Google Cloud."""

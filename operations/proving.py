@@ -128,7 +128,7 @@ def waived(scope: Scope, tenant: str, rule: str, resource: str, today: date) -> 
     """Whether a waiver of the tenant covers a rule and resource and has not expired."""
     return any(
         waiver.rule == rule and waiver.resource in (None, resource) and date.fromisoformat(waiver.expires) >= today
-        for known in scope.tenants
+        for known in scope.everybody
         if known.id == tenant
         for waiver in known.waivers
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -28,6 +29,10 @@ ATTEMPTS = 4
 FIRST_PAUSE = 0.1
 MAX_PAGES = 10_000
 MAX_POLLS = 20
+IN_FLIGHT = 2
+"""Requests handed to the pool at a time, for each worker: none waits for work, and none looks through a long list."""
+OPENINGS = 2
+"""First requests of a family under way while others wait: each may have to make a client, one after the other."""
 
 Recorder = Callable[[Fact], None]
 Earlier = Mapping[tuple[str, str, str, str], Fact]
@@ -49,15 +54,24 @@ class Engine:
 
     def run(self, work: Iterable[tuple[Place, Request]]) -> None:
         """Makes every request and all that follow from their answers; returns when nothing is left to ask."""
+        fresh, waiting = iter(work), deque[tuple[Place, Request]]()
+        running: dict[Future[list[tuple[Place, Request]]], bool] = {}
         with ThreadPoolExecutor(self.workers, thread_name_prefix="collect") as pool:
-            running: set[Future[list[tuple[Place, Request]]]] = {
-                pool.submit(self._one, place, request) for place, request in work
-            }
             try:
-                while running:
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    for finished in done:
-                        running |= {pool.submit(self._one, place, next_) for place, next_ in finished.result()}
+                while True:
+                    while len(running) < IN_FLIGHT * self.workers:
+                        # What follows goes first: its client is made already, and making one keeps all others out.
+                        opening = sum(running.values()) < OPENINGS or not waiting
+                        begun = next(fresh, None) if opening else None
+                        asked = begun or (waiting.popleft() if waiting else None)
+                        if asked is None:
+                            break
+                        running[pool.submit(self._one, *asked)] = begun is not None
+                    if not running:
+                        return
+                    for finished in wait(running, return_when=FIRST_COMPLETED).done:
+                        del running[finished]
+                        waiting.extend(finished.result())
             except BaseException:
                 self._stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)

@@ -135,9 +135,7 @@ def repositories(index: Index, builder: Builder) -> None:
         owner = builder.owners.of(fact.account, name, {})
         policy = None
         if text:
-            policy = builder.policy(
-                json.loads(text), "resource", f"policy of repository {name}", fact.account, ("image",)
-            )
+            policy = builder.policy(text, "resource", f"policy of repository {name}", fact.account, ("image",))
         builder.add(Resource(item["repositoryArn"], fact.account, owner, "repository", "image", policy))
 
 
@@ -156,8 +154,13 @@ def log_groups(index: Index, builder: Builder) -> None:
     """Log groups, under the resource policies of their account that name them."""
     policies: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for fact, entry in index.items("logs:DescribeResourcePolicies", "resourcePolicies"):
-        document = json.loads(entry["policyDocument"])
-        statements = document.get("Statement") or []
+        try:
+            statements = json.loads(entry["policyDocument"]).get("Statement") or []
+        except (ValueError, TypeError, AttributeError) as error:
+            builder.gap(
+                fact.account, ("log",), f"log resource policy {entry.get('policyName', '')}", f"no policy: {error}"
+            )
+            continue
         policies.setdefault((fact.account, fact.region), []).extend(
             statements if isinstance(statements, list) else [statements]
         )

@@ -17,6 +17,7 @@ from compliance.estate.index import Index
 from compliance.estate.model import PATHS, Estate, Gap
 from compliance.estate.owners import owners_of
 from compliance.estate.planned_answers import Answers
+from compliance.estate.planned_arns import linked, mapped
 from compliance.estate.planned_google import google_facts_of
 from compliance.estate.planned_types import ANSWERS, IGNORED
 from compliance.estate.terraform import Planned, resources_of
@@ -61,7 +62,9 @@ def _estate(planned: Iterable[Planned], scope: Scope) -> Estate:
     builder = Builder(owners_of(scope), "plan")
     answers = Answers(scope, builder)
     unread: dict[str, int] = {}
-    resources = list(planned)
+    found = list(planned)
+    by_id = {resource.id: resource for resource in found}
+    resources = [replace(one, values=mapped(one.values, lambda text: linked(text, by_id))) for one in found]
     by_id = {resource.id: resource for resource in resources}
     for resource in resources:
         translate = ANSWERS.get(resource.type)

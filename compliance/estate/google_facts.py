@@ -28,7 +28,8 @@ from compliance.reason.gcp.roles import CustomRole, parse_roles
 ASSETS = "cloudasset:ListAssets"
 _BUCKET_LISTS = {"storage:ListBucketAccessControls": "bucket", "storage:ListDefaultObjectAccessControls": "object"}
 _CONTENTS = ("RESOURCE", "IAM_POLICY")
-_GRANTING = {ASSETS, "storage:ListObjectAcls", "storage:ListObjectAccessControls", *_BUCKET_LISTS}
+_GROUPS = ("cloudidentity:LookupGroup", "cloudidentity:ListMemberships")
+_GRANTING = {ASSETS, "storage:ListObjectAcls", "storage:ListObjectAccessControls", *_BUCKET_LISTS, *_GROUPS}
 
 
 @dataclass
@@ -112,14 +113,18 @@ class _Reader:
         self.gaps.append(Gap(where or self.scope.organisation, tuple(owners), paths, what, why))
 
     def _unread(self, fact: Fact) -> None:
-        parent = str(fact.params.get("parent", fact.account))
+        # A group lies in no project: what is open is whatever names it in the project for which it was asked.
+        parent = fact.account if fact.api in _GROUPS else str(fact.params.get("parent", fact.account))
         owner = self.whose.of_project(parent)
         owners = [owner] if owner not in ("", PLATFORM) else [tenant.id for tenant in self.scope.tenants]
         paths: tuple[Path, ...] = ("data",) if fact.api.startswith("storage:") else PATHS
         if fact.api == ASSETS and fact.params.get("contentType") not in (*_CONTENTS, None):
             return
         why = fact.error["code"] if fact.error else str(fact.status)
-        self.gap(owners, paths, f"{fact.api} {fact.params.get('contentType', '')} of {parent}", why, parent)
+        what = f"{fact.api} {fact.params.get('contentType', '')} of {parent}"
+        if fact.api in _GROUPS:
+            what = f"members of {fact.params.get('group')} ({fact.api}; it needs the role Groups Reader)"
+        self.gap(owners, paths, what, why, parent)
 
     def _listing(self, fact: Fact) -> None:
         """A page of assets. Only a listing of every type says that there is nothing else."""
@@ -156,7 +161,8 @@ class _Reader:
             kind = {"SERVICE_ACCOUNT": "serviceAccount", "GROUP": "group"}.get(str(item.get("type", "USER")), "user")
             if "@" in email:
                 found.append(f"{kind}:{email}")
-        self.groups[group] = tuple(found)
+        # A group has several pages where it has many members.
+        self.groups[group] = tuple(dict.fromkeys((*self.groups.get(group, ()), *found)))
 
     def finish(self) -> GoogleParts:
         """The estate, with a gap for every tenant's project of which something is missing."""

@@ -6,7 +6,8 @@ names that Google gives when it creates something are made up from the address, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from compliance.estate.google_owners import google_owners_of
@@ -28,19 +29,50 @@ def google_facts_of(documents: Mapping[str, Any], scope: GoogleScope) -> tuple[l
         ComplianceError: a document is neither.
     """
     inventory = Inventory(google_owners_of(scope), scope.organisation)
+    _, said = read_google(documents, inventory)
+    return _facts(inventory), [*said, NOT_APPLIED]
+
+
+Reader = Callable[[Inventory, Planned], None]
+
+
+def read_google(
+    documents: Mapping[str, Any], inventory: Inventory, more: Mapping[str, Reader] = MappingProxyType({})
+) -> tuple[list[Planned], list[str]]:
+    """Writes what is planned into an empty inventory; the planned resources, and in words what was not read.
+
+    `more` are readers by type that go before those of the proof.
+
+    Raises:
+        ComplianceError: a document is neither a plan nor a synthesised stack.
+    """
     unread: dict[str, int] = {}
     planned = google_resources(documents, inventory)
     for resource in sorted(planned, key=_order):
+        inventory.begin(resource)
         if grant_of(inventory, resource):
             continue
-        reader = ASSETS.get(resource.type)
+        reader = more.get(resource.type) or ASSETS.get(resource.type)
         if reader is not None:
             reader(inventory, resource)
         elif resource.type not in IGNORED:
             unread[resource.type] = unread.get(resource.type, 0) + 1
+    _with_unplanned(inventory)
     said = [f"{number} × {kind}: no reader for this type of resource" for kind, number in sorted(unread.items())]
-    said += inventory.problems
-    return _facts(inventory), [*said, NOT_APPLIED]
+    return planned, said + inventory.problems
+
+
+_UNPLANNED: Final = (("/snapshots/", "Snapshot"), ("/images/", "Image"), ("/disks/", "Disk"))
+"""Copies of disks, which are made by hand and shared by a policy that a stack may well set."""
+
+
+def _with_unplanned(inventory: Inventory) -> None:
+    """Adds copies of disks that no stack makes and on which one nevertheless puts a policy."""
+    for name in sorted(inventory.policies.keys() - inventory.assets.keys()):
+        kind = next((kind for path, kind in _UNPLANNED if path in name), None)
+        if kind is not None and name.startswith("//compute.googleapis.com/"):
+            project = name.partition("/projects/")[2].partition("/")[0]
+            inventory.add(name, f"compute.googleapis.com/{kind}", {}, project)
 
 
 NOT_APPLIED: Final = (

@@ -32,8 +32,19 @@ class Inventory:
         self.bindings: list[dict[str, Any]] = []
         self.problems: list[str] = []
         self.above: dict[str, tuple[str, ...]] = {}
+        self.behind: dict[str, dict[tuple[str, str], None]] = {}
+        self._reading: tuple[str, str] | None = None
         self.rules: dict[str, list[dict[str, Any]]] = {}
         self._node(f"organizations/{organisation}", "Organization", ())
+
+    def begin(self, resource: Planned) -> None:
+        """What is written from now on comes of this resource."""
+        self._reading = (resource.stack, f"{resource.type}.{resource.address}")
+
+    def about(self, name: str) -> None:
+        """Notes that the resource that is being read says something about an asset: `behind`, by stack and address."""
+        if self._reading is not None:
+            self.behind.setdefault(name, {})[self._reading] = None
 
     @property
     def top(self) -> tuple[str, ...]:
@@ -54,6 +65,7 @@ class Inventory:
         return self._write(name, kind, data, self.ancestors(project))
 
     def _write(self, name: str, kind: str, data: Mapping[str, Any], ancestors: tuple[str, ...]) -> dict[str, Any]:
+        self.about(name)
         self.assets[name] = {
             "name": name, "assetType": kind, "ancestors": list(ancestors),
             "resource": {"version": "v1", "data": dict(data)},
@@ -199,9 +211,16 @@ def _bucket(inventory: Inventory, resource: Planned) -> None:
     uniform = {"enabled": bool(values.get("uniform_bucket_level_access"))}
     prevention = _text(values, "public_access_prevention") or "inherited"
     data: dict[str, Any] = {
-        "iamConfiguration": {"uniformBucketLevelAccess": uniform, "publicAccessPrevention": prevention}
+        "name": _text(values, "name"),
+        "labels": dict(values.get("labels") or {}),
+        "iamConfiguration": {"uniformBucketLevelAccess": uniform, "publicAccessPrevention": prevention},
+        "logging": camel(one(values.get("logging"))),
     }
-    data["logging"] = camel(one(values.get("logging")))
+    if key := one(values.get("encryption")).get("default_kms_key_name"):
+        data["encryption"] = {"defaultKmsKeyName": key}
+    if retention := one(values.get("retention_policy")):
+        locked = bool(retention.get("is_locked"))
+        data["retentionPolicy"] = {"retentionPeriod": str(retention.get("retention_period", "0")), "isLocked": locked}
     inventory.add(
         f"//storage.googleapis.com/{_text(values, 'name')}", "storage.googleapis.com/Bucket", data, _project(values)
     )
@@ -213,6 +232,7 @@ def _bucket_list(member: str) -> Callable[[Inventory, Planned], None]:
         if asset is None:
             inventory.problems.append(f"{_address(resource)}: its bucket is in no stack")
             return
+        inventory.about(asset["name"])
         found = [
             {"entity": e.rpartition(":")[2], "role": e.partition(":")[0]}
             for e in resource.values.get("role_entity") or ()
@@ -237,7 +257,8 @@ def _service_account(inventory: Inventory, resource: Planned) -> None:
     email = inventory.attribute(resource.type, _address(resource), resource.values, "email")
     project = _project(resource.values)
     name = f"//iam.googleapis.com/projects/{project}/serviceAccounts/{email}"
-    data = {"email": email, "uniqueId": number_of(_address(resource))}
+    data = {"name": name.removeprefix("//iam.googleapis.com/"), "email": email}
+    data["uniqueId"] = number_of(_address(resource))
     inventory.add(name, "iam.googleapis.com/ServiceAccount", data, project)
 
 
@@ -284,8 +305,13 @@ def _boundary_policy(inventory: Inventory, resource: Planned) -> None:
 
 def _binding(inventory: Inventory, resource: Planned) -> None:
     values = resource.values
+    at = next(
+        (f"{k}s/{_text(values, k).rsplit('/', 1)[-1]}" for k in ("project", "folder", "organization") if values.get(k)),
+        "",
+    )
+    node = inventory.whose.node(at) if at.startswith("projects/") else at
     found = {
-        "name": _text(values, "policy_binding_id"),
+        "name": f"{node}/locations/global/policyBindings/{_text(values, 'policy_binding_id')}",
         "policy": _text(values, "policy"),
         "target": camel(dict(one(values.get("target")))),
     }
@@ -293,8 +319,15 @@ def _binding(inventory: Inventory, resource: Planned) -> None:
     inventory.bindings.append(found | ({"condition": dict(condition)} if condition else {}))
 
 
+_FLAGS: Final = ("enforce", "allowAll", "denyAll")
+"""Words in Terraform, booleans in the API."""
+
+
 def _constraint(inventory: Inventory, resource: Planned) -> None:
-    data = {"name": _text(resource.values, "name"), "spec": camel(dict(one(resource.values.get("spec"))))}
+    spec = camel(dict(one(resource.values.get("spec"))))
+    for rule in spec.get("rules") or ():
+        rule |= {flag: str(rule[flag]).upper() == "TRUE" for flag in _FLAGS if rule.get(flag) is not None}
+    data = {"name": _text(resource.values, "name"), "spec": spec}
     name = f"//orgpolicy.googleapis.com/{data['name']}"
     inventory._write(name, "orgpolicy.googleapis.com/Policy", data, inventory.top)
 
@@ -322,7 +355,7 @@ def _sink(inventory: Inventory, resource: Planned) -> None:
         inventory.ancestors(_project(values)) if values.get("project") else inventory.above.get(node, inventory.top)
     )
     data = {"destination": _text(values, "destination"), "includeChildren": bool(values.get("include_children"))}
-    data["disabled"] = bool(values.get("disabled"))
+    data |= {"disabled": bool(values.get("disabled")), "exclusions": camel(many(values.get("exclusions")))}
     inventory._write(
         f"//logging.googleapis.com/{where}/sinks/{_text(values, 'name')}",
         "logging.googleapis.com/LogSink",
@@ -343,6 +376,7 @@ def _peering(inventory: Inventory, resource: Planned) -> None:
     if asset is None:
         inventory.problems.append(f"{_address(resource)}: its network is in no stack")
         return
+    inventory.about(asset["name"])
     asset["resource"]["data"].setdefault("peerings", []).append(peering)
 
 

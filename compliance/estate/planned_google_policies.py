@@ -70,6 +70,7 @@ def grant_of(inventory: Inventory, resource: Planned) -> bool:
         return False
     values = resource.values
     about = name(inventory, values)
+    inventory.about(about)
     bindings = inventory.policies.setdefault(about, {"bindings": []})["bindings"]
     if found["form"] == "policy":
         try:

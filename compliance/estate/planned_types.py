@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from compliance.estate import planned_data, planned_identities, planned_sharing
+from compliance.estate import planned_data, planned_doors, planned_identities, planned_outlets, planned_sharing
 from compliance.estate.planned_answers import Translate
 
 ANSWERS: Final[dict[str, Translate]] = {
     **planned_identities.TRANSLATIONS,
     **planned_data.TRANSLATIONS,
     **planned_sharing.TRANSLATIONS,
+    **planned_doors.TRANSLATIONS,
+    **planned_outlets.TRANSLATIONS,
 }
 
 IGNORED: Final = frozenset(

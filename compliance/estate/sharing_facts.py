@@ -72,11 +72,9 @@ def bucket_outlets(index: Index, builder: Builder) -> None:
             if known is not None and known.owner == source.owner:
                 return
             name = target.rsplit(":", 1)[-1]
-            # A bucket's ARN does not say whose it is; one that no account of the estate has is somebody else's.
-            owner = known.owner if known is not None else builder.owners.of_target(aim)
-            builder.hand_over(
-                kind, path, source.arn, source.account, source.owner, name if owner else aim, f"to {target}"
-            )
+            # A bucket's ARN does not say whose it is: the name decides where it is known, else the account.
+            aim = name if name in builder.owners.by_name else aim
+            builder.hand_over(kind, path, source.arn, source.account, source.owner, aim, f"to {target}")
 
     for fact in index.of("s3:GetBucketReplication"):
         for rule in fact.response["ReplicationConfiguration"].get("Rules") or ():

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from compliance.facts.google_scope import GoogleTenant
 from compliance.facts.scope import Scope, TenantScope
 
 
@@ -52,10 +53,10 @@ class Redactor:
 
 def redactor(scope: Scope, tenant: str, key: bytes) -> Redactor:
     """The redactor for what `tenant` is given."""
-    mine = scope.tenant(tenant)
+    mine = scope.anyone(tenant)
     own = _any(_identifiers(mine))
     others = []
-    for other in scope.tenants:
+    for other in scope.everybody:
         if other.id == tenant:
             continue
         pseudonym = "tenant-" + hmac.new(key, other.id.encode(), hashlib.sha256).hexdigest()[:8]
@@ -63,9 +64,14 @@ def redactor(scope: Scope, tenant: str, key: bytes) -> Redactor:
     return Redactor(own, tuple(others))
 
 
-def _identifiers(tenant: TenantScope) -> list[str]:
+def _identifiers(tenant: TenantScope | GoogleTenant) -> list[str]:
     network, _, _ = tenant.cidr.partition("/")
-    return [tenant.id, tenant.account, tenant.cidr, network, *tenant.contacts]
+    if isinstance(tenant, TenantScope):
+        places = [tenant.account]
+    else:
+        places = [*tenant.projects, *tenant.projects.values(), tenant.perimeter, tenant.pool, tenant.network]
+        places += [*tenant.buckets.values(), *tenant.accounts.values()]
+    return [word for word in (tenant.id, *places, tenant.cidr, network, *tenant.contacts) if word]
 
 
 def _any(words: list[str]) -> re.Pattern[str]:

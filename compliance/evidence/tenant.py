@@ -12,23 +12,28 @@ from compliance.facts.canonical import canonical
 from compliance.facts.scope import scope_from_json, scope_to_json
 from compliance.results import Judgement, Result, WaiverNote
 
+GOOGLE = "https://*.googleapis.com"
 _PROVENANCE = ("began", "ended", "caller", "endpoint", "local_test_double", "tool")
 
 
 def tenant_bundle(bundle: Bundle, tenant: str, redact: Redactor, folder: Path) -> Bundle:
-    """A bundle of the facts of the tenant's own account. A fact that names another tenant is left out and counted."""
+    """A bundle of the facts of the tenant's own account, or of its projects.
+
+    A fact that names another tenant is left out and counted.
+    """
     scope = scope_from_json(bundle.scope)
-    mine = scope.tenant(tenant)
-    own = replace(scope, tenants=(mine,), judged=(tenant,))
+    places = scope.accounts_of(tenant)
     left_out = 0
-    with BundleWriter(folder, scope_to_json(own)) as writer:
-        for fact in bundle.facts(mine.account):
+    with BundleWriter(folder, redact.value(scope_to_json(scope.only(tenant)))) as writer:
+        for fact in bundle.facts(*places):
             if redact.touches(canonical(fact.to_json()).decode("utf-8", "surrogatepass")):
                 left_out += 1
             else:
                 writer.append(fact)
         provenance = {name: bundle.manifest[name] for name in _PROVENANCE}
-        accounts = [entry for entry in bundle.manifest["accounts"] if entry["account"] == mine.account]
+        if scope.only(tenant).clouds() == ("gcp",) and not provenance["local_test_double"]:
+            provenance["endpoint"] = GOOGLE
+        accounts = [entry for entry in bundle.manifest["accounts"] if entry["account"] in places]
         writer.seal(redact.value({**provenance, "accounts": accounts, "facts_left_out": left_out, "tenant": tenant}))
     return open_bundle(folder)
 
@@ -36,7 +41,7 @@ def tenant_bundle(bundle: Bundle, tenant: str, redact: Redactor, folder: Path) -
 def tenant_judgement(judgement: Judgement, bundle: Bundle, tenant: str, redact: Redactor) -> Judgement:
     """The tenant's results as the whole judgement has them, with the others' names replaced."""
     results = tuple(_redacted(result, redact) for result in judgement.of(tenant))
-    account = scope_from_json(bundle.scope).tenant(tenant).account
+    places = scope_from_json(bundle.scope).accounts_of(tenant)
     held = judgement.coverage
     coverage: dict[str, Any] = {
         **held,
@@ -46,7 +51,7 @@ def tenant_judgement(judgement: Judgement, bundle: Bundle, tenant: str, redact: 
         "population": [entry for entry in held["population"] if entry["tenant"] == tenant],
         "tenants": [tenant],
         "tenants_not_judged": [],
-        "unread": [entry for entry in held["unread"] if entry["account"] == account],
+        "unread": [entry for entry in held["unread"] if entry["account"] in places],
         "waivers_without_effect": [one for one in held["waivers_without_effect"] if one["tenant"] == tenant],
     }
     return Judgement(results, redact.value(coverage))

@@ -17,6 +17,7 @@ VOLATILE = frozenset(
         "LatestCloudWatchLogsDeliveryTime", "TimeLoggingStarted", "StateUpdatedTimestamp", "StateTransitionedTimestamp",
         "storedBytes", "Content", "CalculatedSpend", "LatestNotificationTime", "LatestDeliveryAttemptTime",
         "LatestDeliveryAttemptSucceeded", "lastEventTimestamp", "RoleLastUsed", "TimePeriod", "NextRotationDate",
+        "readTime", "updateTime", "etag", "nextRotationTime",
     }
 )  # fmt: skip
 """Members that change although nothing was changed: clocks and counters."""
@@ -93,7 +94,15 @@ def _joined(pages: list[Fact]) -> Any:
         for name, value in (page.response or {}).items():
             if isinstance(value, list) and isinstance(whole.get(name), list):
                 whole[name] = whole[name] + value
-            elif name not in {"NextToken", "nextToken", "Marker", "NextMarker", "IsTruncated", "Truncated"}:
+            elif name not in {
+                "NextToken",
+                "nextToken",
+                "Marker",
+                "NextMarker",
+                "IsTruncated",
+                "Truncated",
+                "nextPageToken",
+            }:
                 whole[name] = value
     return whole
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from compliance.facts.google_scope import google_scope_of
-from compliance.facts.scope import PLATFORM, DataSetScope, Scope, TenantScope
+from compliance.facts.data_sets import DataSetScope
+from compliance.facts.google_from_tenancy import google_scope_of
+from compliance.facts.scope import PLATFORM, Scope, TenantScope
 from compliance.facts.waivers import WaiverScope
 from tenancy import names
 from tenancy.fleet import Fleet

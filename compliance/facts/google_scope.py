@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from compliance.facts.data_sets import DataSetScope
 from compliance.facts.errors import BundleError
 from compliance.facts.waivers import WaiverScope
-from tenancy import names
-from tenancy.fleet import Fleet
-from tenancy.tenant import Tenant
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,15 @@ class GoogleTenant:
     """Digests of the images to which keys may be released."""
     provider: str = ""
     gpus: int = 0
+    cidr: str = ""
+    machine_type: str = ""
+    encrypted_as: str = ""
+    """How the machine's memory is encrypted: TDX, SEV_SNP, SEV."""
+    max_nodes: int = 0
+    budget_usd: int = 0
+    budget_alerts: tuple[int, ...] = ()
+    contacts: tuple[str, ...] = ()
+    datasets: tuple[DataSetScope, ...] = ()
     waivers: tuple[WaiverScope, ...] = ()
 
     @property
@@ -76,90 +83,6 @@ class GoogleScope:
         return tuple(number for number, project in self.projects.items() if project.endswith("-audit"))
 
 
-def google_scope_of(fleet: Fleet, *, local: bool) -> GoogleScope | None:
-    """The scope of a fleet's tenants on Google Cloud; None if there are none.
-
-    Args:
-        fleet: the platform and its tenants.
-        local: whether project numbers are those that the local cloud derives.
-
-    Raises:
-        tenancy.errors.SpecError: a project's number is not known.
-    """
-    tenants = tuple(tenant for tenant in fleet.tenants if tenant.cloud == "gcp")
-    if not tenants:
-        return None
-    organisation = fleet.google
-    deployer = organisation.deployer.partition("@")[2].partition(".")[0]
-    projects = {
-        fleet.google_audit_project_number(local=local): fleet.google_audit_project,
-        organisation.deployer_project_number: deployer,
-        organisation.image_project_number: organisation.image_project_number,
-    }
-    found = []
-    for tenant in tenants:
-        named = fleet.gcp_names(tenant)
-        found.append(
-            GoogleTenant(
-                id=tenant.id,
-                project=named.project,
-                project_number=fleet.project_number(tenant, local=local),
-                key_project=named.key_project,
-                key_project_number=fleet.key_project_number(tenant, local=local),
-                region=tenant.region,
-                network=named.network,
-                perimeter=named.perimeter,
-                pool=named.pool,
-                accounts={
-                    "trainer": named.account_email("trainer"),
-                    "data-owner": named.account_email("data-owner"),
-                    "auditor": named.account_email("auditor"),
-                },
-                group_prefix=f"{named.prefix}-",
-                rotation_days=tenant.key_rotation_days,
-                log_retention_days=tenant.audit.retention_days,
-                state=tenant.lifecycle.state.value,
-                buckets={purpose: named.bucket(purpose) for purpose in names.BUCKET_PURPOSES}
-                | {"ledger": named.ledger_bucket},
-                keys={purpose: named.key(tenant.region, purpose) for purpose in names.KEY_PURPOSES},
-                image_digests=_digests(fleet, tenant),
-                provider=names.WORKLOAD_PROVIDER,
-                gpus=fleet.platform.clouds["gcp"].shapes[tenant.compute.shape].gpus,
-                waivers=tuple(
-                    WaiverScope(
-                        rule=item.rule,
-                        resource=item.resource,
-                        owner=str(item.owner),
-                        reason=item.reason,
-                        compensating_control=item.compensating_control,
-                        expires=item.expires.isoformat(),
-                    )
-                    for item in tenant.waivers
-                ),
-            )
-        )
-    return GoogleScope(
-        organisation=organisation.id,
-        customer_id=organisation.customer_id,
-        domain=organisation.domain,
-        access_policy=organisation.access_policy_id,
-        deployer=organisation.deployer,
-        group_prefix=f"{fleet.platform.name}-",
-        projects=projects,
-        tenants=tuple(found),
-        billing_account=organisation.billing_account,
-        boot_image=organisation.boot_image,
-        rotation_ceiling_days=fleet.platform.floors.key_rotation_days,
-        retention_floor_days=fleet.platform.floors.audit_retention_days,
-    )
-
-
-def _digests(fleet: Fleet, tenant: Tenant) -> tuple[str, ...]:
-    image = fleet.platform.clouds["gcp"].images[tenant.compute.image]
-    started = (image.container.rpartition("@")[2],) if image.container else ()
-    return tuple(dict.fromkeys((*started, *image.also_accepted)))
-
-
 def google_scope_from_json(value: Any) -> GoogleScope | None:
     """The scope that `dataclasses.asdict` wrote.
 
@@ -178,5 +101,6 @@ def google_scope_from_json(value: Any) -> GoogleScope | None:
 
 def _tenant(value: dict[str, Any]) -> GoogleTenant:
     waivers = tuple(WaiverScope(**item) for item in value.get("waivers", ()))
-    digests = tuple(value.get("image_digests", ()))
-    return GoogleTenant(**{**value, "waivers": waivers, "image_digests": digests})
+    lists = {name: tuple(value.get(name, ())) for name in ("image_digests", "budget_alerts", "contacts")}
+    datasets = tuple(DataSetScope(**item) for item in value.get("datasets", ()))
+    return GoogleTenant(**{**value, **lists, "waivers": waivers, "datasets": datasets})

@@ -5,24 +5,16 @@ A scope is stored in the bundle, so that judging a bundle needs nothing else.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from compliance.facts.data_sets import DataSetScope
 from compliance.facts.errors import BundleError
 from compliance.facts.google_scope import GoogleScope, GoogleTenant, google_scope_from_json
 from compliance.facts.waivers import WaiverScope
 
 PLATFORM = "platform"
 """The tenant of what belongs to no tenant: the organisation, the audit account."""
-
-
-@dataclass(frozen=True)
-class DataSetScope:
-    """A data set as its tenant file describes it; retention in days."""
-
-    id: str
-    sensitivity: str
-    retention_days: int
 
 
 @dataclass(frozen=True)
@@ -86,8 +78,28 @@ class Scope:
     """The tenants on Google Cloud; None if there are none."""
 
     def tenant(self, name: str) -> TenantScope:
-        """The tenant of this id."""
+        """The tenant of this id, which is on AWS."""
         return next(tenant for tenant in self.tenants if tenant.id == name)
+
+    def anyone(self, name: str) -> TenantScope | GoogleTenant:
+        """The tenant of this id, on whichever cloud."""
+        return next(tenant for tenant in self.everybody if tenant.id == name)
+
+    def only(self, name: str) -> Scope:
+        """The scope of what one tenant is given: no other tenant is in it."""
+        tenants = tuple(tenant for tenant in self.tenants if tenant.id == name)
+        found = self.google.tenant(name) if self.google is not None else None
+        google = None if self.google is None or found is None else replace(self.google, tenants=(found,))
+        return replace(self, tenants=tenants, google=google, judged=(name,))
+
+    def clouds(self) -> tuple[str, ...]:
+        """The clouds of which something is judged: `aws`, `gcp`."""
+        on_google = {tenant.id for tenant in self.google.tenants} if self.google is not None else set()
+        aws = not self.judged or any(name not in on_google for name in self.judged)
+        return (
+            *(("aws",) if aws else ()),
+            *(("gcp",) if self.google is not None and {*on_google, PLATFORM} & set(self.judged) else ()),
+        )
 
     @property
     def platform_accounts(self) -> tuple[str, ...]:

@@ -131,17 +131,17 @@ class Watched(dict[str, Any]):
             return default
 
 
-def watched(value: Any, api: str) -> Any:
-    """An answer in which every object that holds an open value is `Watched`."""
+def watched(value: Any, api: str, opened_by: Callable[[str], bool] = is_open) -> Any:
+    """An answer in which every object that holds an open value is `Watched`; `opened_by` says which text is open."""
     if isinstance(value, Mapping):
-        opened = frozenset(name for name, item in value.items() if _is_open(item))
-        held = {name: item if name in opened else watched(item, api) for name, item in value.items()}
+        opened = frozenset(name for name, item in value.items() if _is_open(item, opened_by))
+        held = {name: item if name in opened else watched(item, api, opened_by) for name, item in value.items()}
         return Watched(held, api, opened) if opened else held
-    return [watched(item, api) for item in value] if isinstance(value, list) else value
+    return [watched(item, api, opened_by) for item in value] if isinstance(value, list) else value
 
 
-def _is_open(value: Any) -> bool:
+def _is_open(value: Any, opened_by: Callable[[str], bool]) -> bool:
     """Whether a value is a text that is open, or a list of texts of which one is."""
     if isinstance(value, str):
-        return is_open(value)
-    return isinstance(value, list) and any(isinstance(item, str) and is_open(item) for item in value)
+        return opened_by(value)
+    return isinstance(value, list) and any(isinstance(item, str) and opened_by(item) for item in value)

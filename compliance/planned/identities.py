@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from compliance.estate.planned_arns import arn_of
 from compliance.estate.terraform import Planned
 from compliance.planned.answers import Shown, Translate
-from compliance.planned.resources import arn_of
 from compliance.planned.values import block, blocks, tags
 
 _DETAILS: Final = "iam:GetAccountAuthorizationDetails"

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from compliance.estate.google_owners import google_owners_of
 from compliance.facts.canonical import instant
 from compliance.facts.fact import Fact
 from compliance.facts.scope import PLATFORM, Scope
 from compliance.graph import Graph
 from compliance.planned.answers import Source
 from compliance.planned.facts import shown_by, unread_types
+from compliance.planned.google_facts import google_planned
+from compliance.planned.google_sources import sources_of
 from compliance.planned.resources import planned_resources
 from compliance.results import Judgement, Result, Verdict
-from compliance.rules.catalogue import RULES, rule_of
+from compliance.rules.catalogue import GOOGLE_RULES, RULES, rule_of
 from compliance.rules.model import Rule
-from compliance.rules.runner import judge_tenant
+from compliance.rules.runner import judge_google, judge_tenant
 
 ONLY_DEPLOYED: Final[dict[str, str]] = {
     "audit.trail-no-gap": "deliveries begin when the trail runs",
@@ -57,42 +60,104 @@ class PlanJudgement:
 
 
 def judge_plans(
-    documents: Mapping[str, Any], scope: Scope, now: datetime, rules: Sequence[Rule] = RULES
+    documents: Mapping[str, Any],
+    scope: Scope,
+    now: datetime,
+    rules: Sequence[Rule] = RULES,
+    google: Sequence[Rule] = GOOGLE_RULES,
 ) -> PlanJudgement:
     """What the rules say about plans (`terraform show -json`) or synthesised stacks, by stack name.
 
-    Tenants are judged whose accounts have a stack among the documents. Waivers in tenant files are held to `now`.
+    Tenants are judged whose accounts or projects have a stack among the documents: on AWS by `rules`, on Google Cloud
+    by `google`. Waivers in tenant files are held to `now`.
 
     Raises:
         ComplianceError: a document is neither a plan nor a synthesised stack.
     """
-    resources = planned_resources(documents, scope)
+    parts = [_on_aws(documents, scope, now, rules), _on_google(documents, scope, now, google)]
+    judged = [name for name in scope.judged if any(name in part.tenants for part in parts)]
+    order = {rule.id: number for number, rule in enumerate((*rules, *google))}
+    found = sorted(
+        (pair for part in parts for pair in part.found),
+        key=lambda pair: (pair[0].tenant, order[pair[0].rule], pair[0].resource),
+    )
+    chosen = [rule for part in parts for rule in part.rules]
+    waiting = [rule for rule in rules if rule not in chosen] if parts[0].tenants else []
+    coverage = {
+        "stacks": sorted(documents),
+        "tenants": judged,
+        "tenants_not_judged": sorted({*(tenant.id for tenant in scope.everybody), PLATFORM} - set(judged)),
+        "rules": len(chosen),
+        "not_on_plans": [{"rule": rule.id, "reason": ONLY_DEPLOYED[rule.id]} for rule in waiting],
+        "resources": sum(part.resources for part in parts),
+        "types_not_read": [kind for part in parts for kind in part.unread],
+        "not_checked": sorted(f"{rule.id}: {rule.blind}" for rule in chosen),
+    }
+    return PlanJudgement(
+        Judgement(tuple(result for result, _ in found), coverage),
+        tuple(sources for _, sources in found),
+        tuple(fact for part in parts for fact in part.facts),
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What was judged on one cloud: tenants, rules, results with their sources."""
+
+    tenants: frozenset[str] = frozenset()
+    rules: tuple[Rule, ...] = ()
+    found: tuple[tuple[Result, tuple[Source, ...]], ...] = ()
+    facts: tuple[Fact, ...] = ()
+    resources: int = 0
+    unread: tuple[str, ...] = ()
+
+
+def _on_aws(documents: Mapping[str, Any], scope: Scope, now: datetime, rules: Sequence[Rule]) -> _Part:
+    resources = [one for one in planned_resources(documents, scope) if not one.type.startswith("google_")]
+    if not resources:
+        return _Part()
     shown = shown_by(resources, scope, instant(now))
     told = shown.facts()
     accounts = {account for account, _ in shown.places}
-    judged = [name for name in scope.judged if accounts & set(scope.accounts_of(name))]
-    chosen = [rule for rule in rules if rule.id not in ONLY_DEPLOYED]
+    on_aws = {PLATFORM, *(tenant.id for tenant in scope.tenants)}
+    judged = [name for name in scope.judged if name in on_aws and accounts & set(scope.accounts_of(name))]
+    chosen = tuple(rule for rule in rules if rule.id not in ONLY_DEPLOYED)
     found: list[Result] = []
     for tenant in judged:
         seen = {*scope.platform_accounts, *scope.accounts_of(tenant)}
         graph = Graph(fact for fact, _ in told if fact.account in seen)
         found += judge_tenant(scope, tenant, graph, chosen, now.date().isoformat())
-    order = {rule.id: number for number, rule in enumerate(chosen)}
-    found.sort(key=lambda result: (result.tenant, order[result.rule], result.resource))
     behind = {fact.digest: sources for fact, sources in told}
     listed = {fact.digest for fact, _ in told if not fact.params}
-    sources = tuple(_sources(result, behind, listed, shown.subjects) for result in found)
-    coverage = {
-        "stacks": sorted(documents),
-        "tenants": judged,
-        "tenants_not_judged": sorted({*(tenant.id for tenant in scope.tenants), PLATFORM} - set(judged)),
-        "rules": len(chosen),
-        "not_on_plans": [{"rule": rule.id, "reason": ONLY_DEPLOYED[rule.id]} for rule in rules if rule not in chosen],
-        "resources": len(resources),
-        "types_not_read": unread_types(resources),
-        "not_checked": sorted(f"{rule.id}: {rule.blind}" for rule in chosen),
-    }
-    return PlanJudgement(Judgement(tuple(found), coverage), sources, tuple(fact for fact, _ in told))
+    pairs = tuple((result, _sources(result, behind, listed, shown.subjects)) for result in found)
+    facts = tuple(fact for fact, _ in told)
+    return _Part(frozenset(judged), chosen, pairs, facts, len(resources), tuple(unread_types(resources)))
+
+
+def _on_google(documents: Mapping[str, Any], scope: Scope, now: datetime, rules: Sequence[Rule]) -> _Part:
+    """Every rule about Google Cloud can be judged before anything is applied."""
+    if scope.google is None:
+        return _Part()
+    shown = google_planned(documents, scope.google, instant(now))
+    judged = [name for name in scope.judged if shown.accounts & set(_projects(scope, name))]
+    owners = google_owners_of(scope.google)
+    found: list[tuple[Result, tuple[Source, ...]]] = []
+    for tenant in judged:
+        seen = {*scope.google_platform, *_projects(scope, tenant)}
+        graph = Graph(fact for fact in shown.facts if fact.account in seen)
+        results = judge_google(scope, tenant, graph, rules, now.date().isoformat())
+        found += [(result, sources_of(result, shown, owners)) for result in results]
+    facts = shown.facts if judged else ()
+    asked = tuple(rules) if judged else ()
+    return _Part(frozenset(judged), asked, tuple(found), facts, len(shown.planned), shown.unread)
+
+
+def _projects(scope: Scope, tenant: str) -> tuple[str, ...]:
+    """Numbers of a tenant's projects on Google Cloud, or of what the platform has there; nothing for one on AWS."""
+    if tenant == PLATFORM:
+        return scope.google_platform
+    found = scope.google.tenant(tenant) if scope.google is not None else None
+    return tuple(found.projects) if found is not None else ()
 
 
 def _sources(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from compliance.estate.planned_arns import arn_of
 from compliance.estate.terraform import Planned
 from compliance.planned.answers import Shown, Translate
-from compliance.planned.resources import arn_of
 from compliance.planned.values import block, renamed, tags, truth, whole
 
 _ORIGINS: Final = {"aws_kms_external_key": "EXTERNAL", "aws_kms_replica_external_key": "EXTERNAL"}

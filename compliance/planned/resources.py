@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from compliance.estate.from_terraform import resources_of_stacks
+from compliance.estate.planned_arns import linked, mapped
 from compliance.estate.terraform import LATER, Planned, made_up
 from compliance.facts.scope import Scope
 
@@ -16,7 +17,6 @@ _OUTPUT: Final = re.compile(r"\$\{data\.terraform_remote_state\.([\w-]+)\.output
 _RESOURCE: Final = re.compile(r"^\$\{(aws_\w+\.[\w-]+)[.\[][^}]*\}$")
 _OPEN: Final = re.compile(r"\$\{(?![A-Za-z0-9-]+:)(?![*?$]\})[^}]*\}")
 """An expression of Terraform's; a variable of a policy has a colon after its first word (`${aws:username}`)."""
-_LINK: Final = re.compile(r"(arn:aws:s3:::)?([\w-]+:aws_\w+\.[\w-]+)")
 
 
 def planned_resources(documents: Mapping[str, Any], scope: Scope) -> list[Planned]:
@@ -35,30 +35,12 @@ def planned_resources(documents: Mapping[str, Any], scope: Scope) -> list[Planne
         for one in found
     ]
     by_id = {one.id: one for one in opened}
-    return [replace(one, values=_mapped(one.values, lambda text: _linked(text, by_id))) for one in opened]
+    return [replace(one, values=mapped(one.values, lambda text: linked(text, by_id))) for one in opened]
 
 
 def is_open(text: str) -> bool:
     """Whether a text holds something that Terraform will know only when it has applied."""
     return "${" in text and _OPEN.search(text) is not None
-
-
-def arn_of(resource: Planned) -> str:
-    """The ARN that a planned resource will have, or its name made of the address where the ARN depends on an id."""
-    values, account, region = resource.values, resource.account, resource.region
-    name = str(values.get("name") or "")
-    path = str(values.get("path") or "/")
-    made: Mapping[str, Callable[[], str]] = {
-        "aws_s3_bucket": lambda: f"arn:aws:s3:::{values.get('bucket')}",
-        "aws_kms_key": lambda: f"arn:aws:kms:{region}:{account}:key/{resource.id}",
-        "aws_iam_role": lambda: f"arn:aws:iam::{account}:role{path}{name}",
-        "aws_iam_policy": lambda: f"arn:aws:iam::{account}:policy{path}{name}",
-        "aws_cloudwatch_log_group": lambda: f"arn:aws:logs:{region}:{account}:log-group:{name}",
-        "aws_sns_topic": lambda: f"arn:aws:sns:{region}:{account}:{name}",
-        "aws_sqs_queue": lambda: f"arn:aws:sqs:{region}:{account}:{name}",
-        "aws_cloudtrail": lambda: f"arn:aws:cloudtrail:{region}:{account}:trail/{name}",
-    }
-    return str(values.get("arn") or (made[resource.type]() if resource.type in made else resource.id))
 
 
 def _outputs(documents: Mapping[str, Any]) -> dict[tuple[str, str], str]:
@@ -94,26 +76,5 @@ def _followed(resource: Planned, outputs: Mapping[tuple[str, str], str]) -> dict
 
     known = {name: value for name, value in resource.values.items() if name not in resource.unknown}
     unknown = {name: value for name, value in resource.values.items() if name in resource.unknown}
-    settled = {name: _mapped(value, follow) for name, value in unknown.items()}
-    return {**_mapped(known, follow), **{name: value for name, value in settled.items() if value is not None}}
-
-
-def _linked(text: str, by_id: Mapping[str, Planned]) -> str:
-    if ":aws_" not in text or text in by_id:
-        return text
-
-    def name(found: re.Match[str]) -> str:
-        target = by_id.get(found.group(2))
-        return found.group(0) if target is None else arn_of(target)
-
-    return _LINK.sub(name, text)
-
-
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return change(value) if "${" in value or ":aws_" in value else value
-    if isinstance(value, Mapping):
-        return {key: _mapped(item, change) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_mapped(item, change) for item in value]
-    return value
+    settled = {name: mapped(value, follow) for name, value in unknown.items()}
+    return {**mapped(known, follow), **{name: value for name, value in settled.items() if value is not None}}

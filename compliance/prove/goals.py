@@ -31,7 +31,9 @@ GOALS: Final[dict[str, tuple[str, ...]]] = {
         "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:PutImage", "ecr:SetRepositoryPolicy",
         "ecr:BatchDeleteImage",
     ),
-    "function": ("lambda:InvokeFunction", "lambda:UpdateFunctionCode", "lambda:AddPermission"),
+    "function": (
+        "lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:UpdateFunctionCode", "lambda:AddPermission",
+    ),
     "log-group": (
         "logs:GetLogEvents", "logs:FilterLogEvents", "logs:StartQuery", "logs:PutSubscriptionFilter",
         "logs:CreateExportTask", "logs:DeleteLogGroup",

@@ -13,6 +13,7 @@ from compliance.rules.catalogue import EVERY_RULE, ROOMS, rule_of
 from compliance.rules.model import Rule, Severity
 
 SEVERITIES = tuple(Severity)
+CLOUDS = {"aws": "AWS", "gcp": "Google Cloud"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Report:
     def double(self) -> bool:
         """Whether the endpoint is the local test double."""
         return bool(self.manifest["local_test_double"])
+
+    @property
+    def clouds(self) -> str:
+        """The clouds that were read, in words."""
+        return " and ".join(CLOUDS[cloud] for cloud in self.scope.clouds())
 
     @property
     def tenants(self) -> tuple[str, ...]:

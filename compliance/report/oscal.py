@@ -75,8 +75,9 @@ def document(report: Report, catalogue: str = "nist-800-53") -> dict[str, Any]:
 
 def _double(report: Report) -> str:
     if report.double:
-        return "The endpoint is the local test double, not AWS. These results are no evidence about a real account."
-    return "The endpoint is AWS."
+        double = f"The endpoint is the local test double, not {report.clouds}."
+        return f"{double} These results are no evidence about a real account."
+    return f"The endpoint is {report.clouds}."
 
 
 def _prop(name: str, value: str) -> dict[str, str]:
@@ -117,7 +118,7 @@ def _item(report: Report, tenant: str) -> dict[str, Any]:
     accounts = report.scope.accounts_of(tenant)
     return {
         "uuid": stable_uuid("tenant", tenant),
-        "description": f"The cloud account of {tenant}.",
+        "description": f"What {tenant} has in the cloud: its account, or its projects.",
         "props": [_prop("account", account) for account in accounts],
     }
 

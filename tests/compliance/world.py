@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from compliance.facts.canonical import canonical
+from compliance.facts.data_sets import DataSetScope
 from compliance.facts.fact import Fact, Status
-from compliance.facts.scope import DataSetScope, Scope, TenantScope
+from compliance.facts.scope import Scope, TenantScope
 from compliance.graph import Graph
 from compliance.results import Result
 from compliance.rules.catalogue import rule_of

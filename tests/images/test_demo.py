@@ -15,7 +15,7 @@ import pytest
 from operations.virtual.refusals import ATTEMPTS
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.image, pytest.mark.timeout(7200)]
+pytestmark = [pytest.mark.image, pytest.mark.timeout(3000)]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "operations", *arguments]
-    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=False, timeout=7000)
+    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=False, timeout=2900)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from images import build, reproduce
 from images.workspace import Workspace
 
-pytestmark = [pytest.mark.image, pytest.mark.timeout(4800)]
+pytestmark = [pytest.mark.image, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture(scope="module")

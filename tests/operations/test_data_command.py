@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from operations.cli import build
-from operations.cmd_data import classes
+from operations.cmd_data import classes, decoding
 from operations.cmd_train import bar
-from operations.errors import CommandError
+from operations.errors import CommandError, Exit
 from operations.fleets import open_fleet, selected
 from operations.training import data_set
 from trainer.recipes.bundle import pack
@@ -28,6 +28,34 @@ def test_format_and_classes_reach_the_seal_document() -> None:
     assert (document["format"], document["classes"]) == ("parquet", {"target": "restricted"})
     document = json.loads(CliRunner().invoke(build(), SEAL).stdout)
     assert (document["format"], document["classes"]) == ("shards", {})
+
+
+def test_pictures_and_tokens_reach_the_seal_document() -> None:
+    pictures = ["data", "seal", "globex", "digits", "--kind", "images", "--path", "x.tar", "--dry-run"]
+    decode = ["--image-size", "48x64", "--grey", "--label", "cls"]
+    source = json.loads(CliRunner().invoke(build(), [*pictures, *decode]).stdout)["source"]
+    assert source["decode"] == {"size": [48, 64], "channels": 1, "label": "cls"}
+    assert json.loads(CliRunner().invoke(build(), pictures).stdout)["source"]["decode"] is None
+    tokens = [word.replace("images", "tokens") for word in pictures] + ["--dtype", "uint32"]
+    assert json.loads(CliRunner().invoke(build(), tokens).stdout)["source"]["dtype"] == "uint32"
+    for command, wrong in ((tokens, ["--dtype", "int8"]), (pictures, ["--image-size", "9000"])):
+        refused = CliRunner().invoke(build(), [*command, *wrong]).exception
+        assert isinstance(refused, CommandError)
+        assert refused.code == Exit.BAD_INPUT
+
+
+@pytest.mark.parametrize("size", ["", "x", "64x", "64x64x3", "-1", "big", "٣"])
+def test_what_is_no_size_is_refused(size: str) -> None:
+    assert decoding("64", "auto", grey=False) == {"size": [64, 64], "channels": 3, "label": "auto"}
+    with pytest.raises(CommandError, match="HEIGHTxWIDTH"):
+        decoding(size, "auto", grey=False)
+
+
+def test_options_for_pictures_without_a_size_are_refused() -> None:
+    assert decoding(None, "auto", grey=False) is None
+    for label, grey in (("cls", False), ("auto", True)):
+        with pytest.raises(CommandError, match="--image-size"):
+            decoding(None, label, grey=grey)
 
 
 @pytest.mark.parametrize("text", ["target=unheard-of", "target", "=restricted"])

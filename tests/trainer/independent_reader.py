@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import struct
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -82,4 +83,35 @@ def read_shard(manifest, shard, sealed, data_set_key):
     fields = {name: manifest[name] for name in ("tenant", "data_set", "version")}
     fields |= {"shard": shard["id"], "class": group["sensitivity"]}
     assert sealed[64:96].hex() == shard["commitment"]
+    assert int.from_bytes(sealed[24:32], "little") == shard["length"]
     return read_container(sealed, unwrap(data_set_key, shard["wrapped_key"], "shard", fields), "shard", fields)
+
+
+def split(group, plaintext, rows):
+    """The values of a group's columns, row by row, as bytes."""
+    columns = group["columns"]
+    if columns[0]["dtype"] in ("utf8", "bytes", "json"):
+        offsets = struct.unpack(f"<{rows + 1}Q", plaintext[-8 * (rows + 1) :])
+        assert (offsets[0], offsets[-1]) == (0, len(plaintext) - 8 * (rows + 1))
+        return {columns[0]["name"]: [plaintext[offsets[k] : offsets[k + 1]] for k in range(rows)]}
+    sizes = [int(column["dtype"].split("[")[0][2:]) * math.prod(column["shape"]) for column in columns]
+    assert len(plaintext) == rows * sum(sizes)
+    starts = [sum(sizes[:k]) for k in range(len(sizes))]
+    return {
+        column["name"]: [plaintext[at + start : at + start + size] for at in range(0, len(plaintext), sum(sizes))]
+        for column, start, size in zip(columns, starts, sizes, strict=True)
+    }
+
+
+def read_data_set(folder, signer, data_set_keys):
+    """All values of all columns of a data set in a folder, as bytes."""
+    manifest = open_envelope((folder / "manifest.json").read_bytes(), "application/vnd.bulkhead.data-set+json", signer)
+    found = {column["name"]: [] for group in manifest["groups"] for column in group["columns"]}
+    groups = {group["id"]: group for group in manifest["groups"]}
+    for shard in sorted(manifest["shards"], key=lambda shard: shard["start"]):
+        group, sealed = groups[shard["group"]], (folder / shard["object"]).read_bytes()
+        plaintext = read_shard(manifest, shard, sealed, data_set_keys[group["sensitivity"]])
+        for name, values in split(group, plaintext, shard["stop"] - shard["start"]).items():
+            assert len(found[name]) == shard["start"]
+            found[name] += values
+    return found

@@ -164,7 +164,7 @@ def test_the_metadata_service_is_out_of_reach() -> None:
         return
     root = Path(__file__).parents[2]
     run = subprocess.run(
-        [sys.executable, "-c", METADATA], cwd=root, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", METADATA], cwd=root, capture_output=True, text=True, timeout=600, check=False
     )
     assert run.returncode == 0, run.stderr
     outside, inside = json.loads(run.stdout)
@@ -213,6 +213,10 @@ ATTACKS: dict[str, tuple[str, Reason]] = {
     "an export that was not written": (UNWRITTEN + PAUSE, Reason.TRUNCATED),
     "a crash": ("os.kill(os.getpid(), 11); os.abort()", Reason.WORKER),
     "silence": ("time.sleep(600)", Reason.WORKER),
+    "a frame that trickles": (
+        "agent.sendall(struct.pack('>I', 1 << 20)); [(agent.sendall(b' '), time.sleep(0.2)) for _ in iter(int, 1)]",
+        Reason.WORKER,
+    ),
     "a fork bomb": (SPLIT + PAUSE, Reason.WORKER),
     "a memory bomb": ("_ = [bytearray(1 << 28) for _ in iter(int, 1)]", Reason.WORKER),
     "leaving by the side door": (
@@ -222,7 +226,7 @@ ATTACKS: dict[str, tuple[str, Reason]] = {
 }
 
 
-NEVER_ANSWERS = {"silence", "a fork bomb"}
+NEVER_ANSWERS = {"silence", "a frame that trickles", "a fork bomb"}
 
 
 def hostile_job(root: Path, attack: str, patience: float = 300) -> JobSpec:

@@ -98,6 +98,23 @@ def test_checkpoints_in_the_background_give_the_same_training(local: Backends, t
     assert all(torch.equal(front[name], back[name]) for name in front)
 
 
+def test_a_job_trains_on_all_of_its_data_sets(local: Backends, tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/data"
+    seal_cancer(local, url)
+    seal_cancer(local, url, version="2", shard_bytes=1 << 20)
+    job = cancer_job(steps=20, url=url, checkpoints=f"file://{tmp_path}/c", models=f"file://{tmp_path}/m")
+    (use,) = job.data
+    both = job.model_copy(update={"data": (use, use.model_copy(update={"version": "2"}))})
+    assert agent.run(both, local).step == 20
+    opened = {shard.details["version"] for shard in local.log.read("run.r1") if shard.kind == "data-open"}
+    assert opened == {"1", "2"}
+    manifest, _ = load_model(local, "acme", "r1", "model", f"file://{tmp_path}/m", "alias/bh/acme/export")
+    assert [data.version for data in manifest.provenance.data] == ["1", "2"]
+    fewer = use.model_copy(update={"version": "2", "columns": use.columns[1:]})
+    with pytest.raises(TrainerError, match="was not declared"):
+        agent.run(job.model_copy(update={"run": "r2", "data": (use, fewer)}), local)
+
+
 def test_vision_recipe_on_digits(local: Backends, tmp_path: Path) -> None:
     seal_digits(local, f"file://{tmp_path}/data")
     job = JobSpec(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trainer.data.joined import JoinedTable
 from trainer.data.loader import Loader, evaluation_batches
 from trainer.data.order import SampleOrder, permutation
+from trainer.data.table import DataView, ShardView, Table
 from trainer.errors import TrainerError
+from trainer.formats.manifest import Column, Group
 
 
 class Rows:
@@ -109,6 +114,71 @@ def test_windows_are_blocks_with_the_next_row() -> None:
         assert (window[0] - cut[0]) % 4 == 0
 
 
+def test_the_next_cut_is_read_while_this_one_is_used() -> None:
+    read = {cut: threading.Event() for cut in CUTS}
+
+    class Watched(Rows):
+        def read_cut(self, start: int, stop: int) -> dict[str, Any]:
+            read[start, stop].set()
+            return super().read_cut(start, stop)
+
+    whole = order(fraction=0.0)
+    ahead = Loader(Watched(), whole, 1)  # type: ignore[arg-type]
+    next(ahead)
+    first, second, third, *_ = (CUTS[int(cut)] for cut in whole.epoch(0))
+    assert read[first].is_set()
+    assert read[second].wait(120), "asked for by nobody yet"
+    ahead.close()
+    assert not read[third].is_set(), "one ahead, not all of them: memory is bounded"
+
+
+def test_the_loader_is_stateful_as_torch_means_it() -> None:
+    from torch.distributed.checkpoint.stateful import Stateful
+
+    with closing(loader(4)) as opened:
+        assert isinstance(opened, Stateful)
+
+
 def test_ranks_that_do_not_divide_the_batch_are_refused() -> None:
     with pytest.raises(TrainerError, match="cannot be shared"):
         loader(10, world=3)
+
+
+class Part(Table):
+    """A table of one column whose values say which row it is; `first` is the value of row 0."""
+
+    def __init__(self, name: str, first: int, cuts: tuple[tuple[int, int], ...], dtype: str = "<i8") -> None:
+        group = Group(id="g000", sensitivity="internal", columns=(Column(name="row", dtype=dtype),))
+        shards = tuple(
+            ShardView(id=f"s{n}", group="g000", start=a, stop=b, length=8 * (b - a)) for n, (a, b) in enumerate(cuts)
+        )
+        place = {"tenant": "acme", "data_set": name, "version": "1", "rows": cuts[-1][1], "columns": ("row",)}
+        self.view = DataView(**place, groups=(group,), shards=shards)
+        self._first = first
+
+    def read_cut(self, start: int, stop: int) -> dict[str, Any]:
+        assert (start, stop) in self.view.cuts
+        return {"row": np.arange(self._first + start, self._first + stop)}
+
+
+def test_several_data_sets_are_one_after_the_other() -> None:
+    parts = [Part("a", 0, ((0, 4), (4, 10))), Part("b", 100, ((0, 3),)), Part("c", 200, ((0, 5), (5, 6)))]
+    joined = JoinedTable(list(parts))
+    assert (joined.view.data_set, joined.view.version, joined.view.rows) == ("a+b+c", "1+1+1", 19)
+    assert joined.view.cuts == ((0, 4), (4, 10), (10, 13), (13, 18), (18, 19))
+    every = [*range(10), *range(100, 103), *range(200, 206)]
+    assert [int(value) for cut in joined.view.cuts for value in joined.read_cut(*cut)["row"]] == every
+    reader = Loader(joined, SampleOrder(joined.view.cuts, 3), 19)
+    assert sorted(next(reader)["row"].tolist()) == every
+    state = reader.state_dict()
+    reader.close()
+    swapped = JoinedTable([parts[1], parts[0], parts[2]])
+    other = Loader(swapped, SampleOrder(swapped.view.cuts, 3), 19)
+    with pytest.raises(TrainerError, match="checkpoint's data"):
+        other.load_state_dict(state)
+    other.close()
+
+
+def test_data_sets_of_different_columns_are_not_joined() -> None:
+    with pytest.raises(TrainerError, match=r"column row: <i8.*in a 1, <i4.*in b 1"):
+        JoinedTable([Part("a", 0, ((0, 4),)), Part("b", 0, ((0, 4),), dtype="<i4")])

@@ -6,6 +6,8 @@ import json
 import os
 import socket
 import struct
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,47 @@ def test_silence_is_an_error() -> None:
         with pytest.raises(TrainerError) as caught:
             Channel(ours).receive()
         assert caught.value.reason == Reason.WORKER
+
+
+@pytest.mark.parametrize(
+    ("silent", "deadline", "words"), [(0.3, 3600.0, "within the time"), (3600.0, 0.3, "longer than its limit")]
+)
+def test_a_frame_that_trickles_does_not_hold_the_agent(silent: float, deadline: float, words: str) -> None:
+    ours, theirs = socket.socketpair()
+    stop = threading.Event()
+
+    def trickle() -> None:
+        theirs.sendall(struct.pack(">I", 1 << 20))
+        while not stop.wait(0.02):
+            theirs.sendall(b" ")
+
+    with ours, theirs:
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        try:
+            with pytest.raises(TrainerError, match=words) as caught:
+                Channel(ours, silent, time.monotonic() + deadline).receive()
+        finally:
+            stop.set()
+            thread.join()
+    assert caught.value.reason == Reason.WORKER
+
+
+def test_a_slow_frame_arrives_and_the_time_begins_anew_with_each() -> None:
+    ours, theirs = socket.socketpair()
+
+    def slowly() -> None:
+        for _ in range(3):
+            for byte in struct.pack(">I", 2) + b"{}":
+                time.sleep(0.01)
+                theirs.sendall(bytes([byte]))
+
+    with ours, theirs:
+        thread = threading.Thread(target=slowly)
+        thread.start()
+        channel = Channel(ours, 300, time.monotonic() + 300)
+        assert [channel.receive() for _ in range(3)] == [({}, [])] * 3
+        thread.join()
 
 
 @settings(max_examples=200, deadline=None)

@@ -34,11 +34,14 @@ def seal_and_read(backends: Backends, root: Path, source: SourceSpec | ArraySour
     """What a job that declares all columns reads, rows in order."""
     described = source if isinstance(source, SourceSpec) else SourceSpec(kind="bundled", name="digits")
     values: dict[str, Any] = {"shard_bytes": 4096, "workers": 3} | changes
-    spec = SealSpec(tenant="acme", data_set="set", version="1", source=described, url=f"file://{root}/data", **values)
+    version = values.pop("version", "1")
+    spec = SealSpec(
+        tenant="acme", data_set="set", version=version, source=described, url=f"file://{root}/data", **values
+    )
     given_source = None if isinstance(source, SourceSpec) else source
     seal_data_set(spec, backends, source=given_source)
     columns = tuple(column.name for column in (given_source or open_source(described)).columns())
-    use = DataUse(data_set="set", version="1", url=f"file://{root}/data", columns=columns)
+    use = DataUse(data_set="set", version=version, url=f"file://{root}/data", columns=columns)
     job = JobSpec(tenant="acme", run="r", data=(use,), recipe=RecipeSpec(name="tabular"))
     data = open_data_set(use, backends, job, root)
     parts = [table(data).read_cut(*rows) for rows in data.view.cuts]

@@ -91,7 +91,7 @@ class _Run:
         try:
             self._send_job(Channel(ours), export=export is not None)
             with self.group.watch.over(ours):
-                served = service.serve(Channel(ours))
+                served = service.serve(Channel(ours, limits.silent_seconds, deadline))
         except TrainerError as error:
             ended = worker.stop()
             if error.reason != Reason.LEDGER:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from itertools import combinations
 from typing import Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -32,6 +31,10 @@ ITEM_BYTES: Final = {
 """safetensors' names of element types, with their sizes. The agent reads manifests, and never imports torch."""
 
 
+MAX_CHUNKS = 4096
+"""Chunks of one tensor, at most; a job has at most 64 nodes, and each holds one."""
+
+
 class TensorChunk(Frozen):
     """A box of a tensor and where it lies: bytes from `begin` of the plaintext of the file of `rank`."""
 
@@ -46,7 +49,7 @@ class TensorEntry(Frozen):
 
     dtype: str
     size: tuple[int, ...]
-    chunks: tuple[TensorChunk, ...] = Field(min_length=1)
+    chunks: tuple[TensorChunk, ...] = Field(min_length=1, max_length=MAX_CHUNKS)
 
     def chunk_bytes(self, chunk: TensorChunk) -> int:
         """The length of a chunk in bytes."""
@@ -64,9 +67,30 @@ class TensorEntry(Frozen):
                 raise ValueError(f"chunk at {list(chunk.offsets)} lies outside a tensor of size {list(self.size)}")
         if sum(math.prod(chunk.sizes) for chunk in self.chunks) != math.prod(self.size):
             raise ValueError("the chunks do not cover the tensor exactly")
-        if any(_overlap(left, right) for left, right in combinations(self.chunks, 2)):
+        if not _disjoint(self.chunks):
             raise ValueError("two chunks of the tensor overlap")
         return self
+
+
+def _disjoint(chunks: tuple[TensorChunk, ...]) -> bool:
+    """Whether no two chunks share an element. A worker writes this list, so the work must stay near linear.
+
+    Chunks are swept along the dimension that they cut most finely; only those that meet in it are compared.
+    """
+    if len(chunks) == 1:
+        return True
+    dimensions = range(len(chunks[0].offsets))
+    along = max(dimensions, key=lambda axis: len({chunk.offsets[axis] for chunk in chunks}), default=None)
+    if along is None:
+        return False
+    open_chunks: list[TensorChunk] = []
+    for chunk in sorted(chunks, key=lambda chunk: chunk.offsets[along]):
+        begin = chunk.offsets[along]
+        open_chunks = [other for other in open_chunks if other.offsets[along] + other.sizes[along] > begin]
+        if any(_overlap(chunk, other) for other in open_chunks):
+            return False
+        open_chunks.append(chunk)
+    return True
 
 
 def _overlap(left: TensorChunk, right: TensorChunk) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import date, time
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -22,19 +24,19 @@ def column_of(field: pa.Field, name: str) -> Column:
     shape: tuple[int, ...] = ()
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    if pa.types.is_fixed_size_list(kind):
+    if pa.types.is_fixed_size_list(kind) and _numeric(kind.value_type):
         kind, shape = kind.value_type, (kind.list_size,)
     if pa.types.is_boolean(kind):
         return Column(name=field.name, dtype="|b1", shape=shape)
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+    if _numeric(kind):
         return Column(name=field.name, dtype=np.dtype(kind.to_pandas_dtype()).str, shape=shape)
     if pa.types.is_temporal(kind) and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
         return Column(name=field.name, dtype="<M8[us]")
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if _text(kind):
         return Column(name=field.name, dtype="utf8")
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+    if any(test(kind) for test in _BINARY):
         return Column(name=field.name, dtype="bytes")
-    if pa.types.is_struct(kind) or pa.types.is_list(kind) or pa.types.is_null(kind):
+    if any(test(kind) for test in _NESTED):
         return Column(name=field.name, dtype="json")
     raise TrainerError(
         Reason.BAD_SOURCE, f"{name}: column {field.name} has type {kind}, which cannot be sealed; cast it"
@@ -46,8 +48,9 @@ def column_values(array: pa.Array, column: Column, name: str) -> ColumnValues:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if column.dtype == "json" and not _text(array.type):
-        return [json.dumps(value, default=str, ensure_ascii=False).encode() for value in array.to_pylist()]
-    if array.null_count and column.dtype[:2] != "<f":
+        return [_json(value, column, name) for value in array.to_pylist()]
+    inside = array.flatten() if column.shape else array
+    if (column.shape and array.null_count) or (inside.null_count and column.dtype[:2] != "<f"):
         raise TrainerError(
             Reason.BAD_SOURCE, f"{name}: column {column.name} has missing values; fill them or make it a float column"
         )
@@ -56,7 +59,7 @@ def column_values(array: pa.Array, column: Column, name: str) -> ColumnValues:
     if column.dtype == "bytes":
         return [bytes(value) for value in array.to_pylist()]
     if column.shape:
-        flat: Any = array.flatten().to_numpy(zero_copy_only=False)
+        flat: Any = inside.to_numpy(zero_copy_only=False)
         return np.asarray(flat).reshape(len(array), *column.shape)
     if column.dtype == "<M8[us]":
         return np.asarray(array.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False))
@@ -92,5 +95,40 @@ def arrow_array(values: ColumnValues, column: Column) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(flat, type=kind)
 
 
+_BINARY = (
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
+_NESTED = (
+    pa.types.is_struct,
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_fixed_size_list,
+    pa.types.is_null,
+)
+
+
+def _numeric(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
 def _text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _json(value: Any, column: Column, name: str) -> bytes:
+    """A nested value as JSON text; times and decimals as their text, and nothing that JSON would have to change."""
+    try:
+        return json.dumps(value, default=_as_text, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise TrainerError(
+            Reason.BAD_SOURCE, f"{name}: column {column.name} has a value that JSON cannot carry: {error}"
+        ) from error
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, (date, time, Decimal)):
+        return str(value)
+    raise TypeError(f"a value of type {type(value).__name__}")

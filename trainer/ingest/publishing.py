@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from trainer.backends import Backends
 from trainer.errors import Reason, TrainerError
-from trainer.formats.manifest import MANIFEST, ClassKey
+from trainer.formats.manifest import MANIFEST, ClassKey, Column
 from trainer.formats.names import Frozen
 from trainer.formats.signing import digest, public_key_text, sign_document
 from trainer.ingest.spec import SealSpec
@@ -36,6 +36,8 @@ class SealResult(Frozen):
     shards: int
     """Sealed objects: shards, or files of a table."""
     plaintext_bytes: int
+    transformations: tuple[str, ...] = ()
+    """What was done to the data on the way, as in the manifest; for pictures also which number each label became."""
 
 
 def open_version(spec: SealSpec, backends: Backends) -> ObjectStore:
@@ -46,9 +48,15 @@ def open_version(spec: SealSpec, backends: Backends) -> ObjectStore:
     return store
 
 
-def check_classes(spec: SealSpec, columns: set[str]) -> None:
-    """Refuses classes for columns that are not there: a misspelt name would leave its column less protected."""
-    if unknown := set(spec.classes) - columns:
+def check_columns(spec: SealSpec, columns: Iterable[Column]) -> None:
+    """Refuses two columns of one name, and classes for columns that are not there.
+
+    A misspelt name would leave its column less protected.
+    """
+    names = [column.name for column in columns]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise TrainerError(Reason.BAD_SOURCE, f"{spec.prefix}: the source has more than one column {twice}; rename one")
+    if unknown := set(spec.classes) - set(names):
         raise TrainerError(Reason.BAD_JOB, f"classes name columns that the source lacks: {sorted(unknown)}")
 
 

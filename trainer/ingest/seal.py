@@ -17,7 +17,7 @@ from trainer.formats.manifest import FORMAT, MANIFEST, Group, Manifest, Origin, 
 from trainer.formats.sealing import seal_stream
 from trainer.formats.signing import DATA_SET_TYPE, digest
 from trainer.ingest.cutting import Cut, cut
-from trainer.ingest.publishing import Progress, SealResult, check_classes, class_keys, open_version, publish
+from trainer.ingest.publishing import Progress, SealResult, check_columns, class_keys, open_version, publish
 from trainer.ingest.spec import SealSpec, partition
 from trainer.ingest.tables import seal_table
 from trainer.keys.wrapping import wrap_key
@@ -45,8 +45,9 @@ def seal_data_set(
     if spec.format == "parquet":
         return seal_table(spec, chosen, backends, progress, signer)
     store = open_version(spec, backends)
-    groups = partition(spec, chosen.columns())
-    check_classes(spec, {column.name for group in groups for column in group.columns})
+    columns = chosen.columns()
+    check_columns(spec, columns)
+    groups = partition(spec, columns)
     wrapping, keys = class_keys(spec, {group.sensitivity for group in groups}, backends)
     with _sealing(spec, chosen, groups, wrapping, store) as shards:
         sealed: list[Shard] = []
@@ -63,7 +64,7 @@ def seal_data_set(
         created=now,
         retain_until=now + timedelta(days=spec.retention_days),
         purposes=spec.purposes,
-        origin=Origin(source=chosen.description, transformations=spec.transformations),
+        origin=Origin(source=chosen.description, transformations=(*chosen.transformations, *spec.transformations)),
         rows=max(shard.stop for shard in sealed),
         groups=groups,
         keys=keys,
@@ -81,6 +82,7 @@ def seal_data_set(
         rows=manifest.rows,
         shards=len(sealed),
         plaintext_bytes=sum(shard.length for shard in sealed),
+        transformations=manifest.origin.transformations,
     )
 
 

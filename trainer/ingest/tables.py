@@ -25,7 +25,7 @@ from trainer.formats.parquet_keys import ColumnKeys, derive_keys, material_name
 from trainer.formats.signing import TABLE_TYPE, digest
 from trainer.formats.table_manifest import FOOTER_CLASS, FORMAT, TableColumn, TableFile, TableManifest
 from trainer.ingest.cutting import Rows, cut_rows
-from trainer.ingest.publishing import Progress, SealResult, check_classes, class_keys, open_version, publish
+from trainer.ingest.publishing import Progress, SealResult, check_columns, class_keys, open_version, publish
 from trainer.ingest.spec import SealSpec
 from trainer.sources.batches import Source, fixed
 
@@ -49,7 +49,7 @@ class TableSealing:
     """
 
     def __init__(self, spec: SealSpec, columns: tuple[Column, ...], backends: Backends) -> None:
-        check_classes(spec, {column.name for column in columns})
+        check_columns(spec, columns)
         self.spec = spec
         self.columns = tuple(
             TableColumn(**column.model_dump(), sensitivity=spec.classes.get(column.name, spec.default_class))
@@ -129,6 +129,7 @@ class TableSealing:
             rows=manifest.rows,
             shards=len(files),
             plaintext_bytes=plaintext_bytes,
+            transformations=spec.transformations,
         )
 
     def _batches(self, rows: Rows, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -157,7 +158,9 @@ def seal_table(
     spec: SealSpec, source: Source, backends: Backends, progress: Progress | None, signer: Ed25519PrivateKey | None
 ) -> SealResult:
     """Seals a source as encrypted Parquet; see `trainer.ingest.seal.seal_data_set`."""
-    sealing = TableSealing(spec, source.columns(), backends)
+    columns = source.columns()
+    steps = (*source.transformations, *spec.transformations)
+    sealing = TableSealing(spec.model_copy(update={"transformations": steps}), columns, backends)
     total = 0
     with _writing(sealing, source) as finished:
         for rows in finished:

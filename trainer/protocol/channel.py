@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import struct
+import time
 from typing import Any, Final
 
 from trainer.errors import Reason, TrainerError
@@ -17,10 +19,16 @@ _LENGTH: Final = struct.Struct(">I")
 
 
 class Channel:
-    """One end of the socket. Users that share it hold a lock for sending, and one for a request and its answer."""
+    """One end of the socket. Users that share it hold a lock for sending, and one for a request and its answer.
 
-    def __init__(self, sock: socket.socket) -> None:
+    With `silent` a whole frame has to arrive within so many seconds, however its bytes are spread, and with `deadline`
+    (of `time.monotonic`) before that. Without them the socket's own timeout holds for each read.
+    """
+
+    def __init__(self, sock: socket.socket, silent: float | None = None, deadline: float = math.inf) -> None:
         self._socket = sock
+        self._silent, self._deadline = silent, deadline
+        self._until = math.inf
 
     def send(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
         """Sends one frame; the descriptors travel with its first byte."""
@@ -43,11 +51,16 @@ class Channel:
         """
         descriptors: list[int] = []
         try:
+            if self._silent is not None:
+                self._until = min(time.monotonic() + self._silent, self._deadline)
+            self._wait_at_most()
             head, descriptors, flags, _ = socket.recv_fds(self._socket, _LENGTH.size, MAX_DESCRIPTORS)
             message = self._frame(head, truncated=bool(flags & socket.MSG_CTRUNC)) if head else None
         except TimeoutError as error:
             close_all(descriptors)
-            raise TrainerError(Reason.WORKER, "no message within the time allowed") from error
+            late = time.monotonic() >= self._deadline
+            words = "the job ran longer than its limit" if late else "no message within the time allowed"
+            raise TrainerError(Reason.WORKER, words) from error
         except OSError as error:
             close_all(descriptors)
             raise TrainerError(Reason.PROTOCOL, f"the socket failed: {error}") from error
@@ -67,12 +80,22 @@ class Channel:
     def _exactly(self, size: int) -> bytes:
         data = bytearray()
         while len(data) < size:
+            self._wait_at_most()
             # Never the announced length at once: the sender has to deliver before memory is spent on it.
             piece = self._socket.recv(min(size - len(data), 1 << 20))
             if not piece:
                 raise TrainerError(Reason.PROTOCOL, "the other side stopped in the middle of a frame")
             data += piece
         return bytes(data)
+
+    def _wait_at_most(self) -> None:
+        """Limits the next read to what is left of the frame's time; `TimeoutError` when nothing is."""
+        if self._until == math.inf:
+            return
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
 
 
 def close_all(descriptors: list[int]) -> None:

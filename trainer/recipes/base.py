@@ -62,6 +62,16 @@ def numeric(batch: Batch, name: str) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values))
 
 
+def labels(batch: Batch, name: str, classes: int) -> Tensor:
+    """A column of class numbers as int64, each from 0 to `classes` - 1; `TrainerError` for any other."""
+    target = numeric(batch, name).long()
+    if len(target) and not 0 <= int(target.min()) <= int(target.max()) < classes:
+        raise TrainerError(
+            Reason.BAD_JOB, f"column {name!r} has labels outside 0 to {classes - 1}: set the recipe's classes to more"
+        )
+    return target
+
+
 def classification(logits: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """Cross-entropy and the number of correct answers."""
     loss = nn.functional.cross_entropy(logits.float(), target)

@@ -8,7 +8,7 @@ from torch import Tensor, nn, zeros
 from trainer.data.loader import Batch
 from trainer.errors import Reason, TrainerError
 from trainer.formats.names import Frozen
-from trainer.recipes.base import Recipe, Tensors, classification, numeric
+from trainer.recipes.base import Recipe, Tensors, classification, labels, numeric
 
 
 class TabularSettings(Frozen):
@@ -64,7 +64,7 @@ class TabularRecipe(Recipe):
 
     def tensors(self, batch: Batch) -> Tensors:
         """See `Recipe.tensors`: (batch, features) float32 and (batch,) int64."""
-        target = numeric(batch, self.settings.target).long()
+        target = labels(batch, self.settings.target, self.settings.classes)
         features = zeros(len(target), len(self.features))
         for place, name in enumerate(self.features):
             features[:, place] = numeric(batch, name)

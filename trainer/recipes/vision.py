@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from trainer.data.loader import Batch
 from trainer.errors import Reason, TrainerError
 from trainer.formats.names import Frozen
-from trainer.recipes.base import Recipe, Tensors, classification, numeric
+from trainer.recipes.base import Recipe, Tensors, classification, labels, numeric
 
 
 class VisionSettings(Frozen):
@@ -52,8 +52,15 @@ class VisionRecipe(Recipe):
 
     def build(self) -> nn.Module:
         """See `Recipe.build`."""
-        shape = self.table.view.column(self.settings.image).shape
+        column = self.table.view.column(self.settings.image)
+        shape = column.shape
         self.table.view.column(self.settings.target)
+        if column.variable:
+            raise TrainerError(
+                Reason.BAD_JOB,
+                f"column {column.name}: {column.dtype} is no array of pixels; seal the pictures decoded "
+                "(source.decode, or --image-size of `bulkhead data seal`)",
+            )
         if len(shape) not in {2, 3}:
             raise TrainerError(Reason.BAD_JOB, f"column {self.settings.image}: {list(shape)} is not an image's shape")
         return VisionModel(shape[2] if len(shape) == 3 else 1, self.settings)
@@ -63,7 +70,7 @@ class VisionRecipe(Recipe):
         image = numeric(batch, self.settings.image)
         image = image.float() if image.is_floating_point() else image.float() / 255
         image = image.unsqueeze(1) if image.ndim == 3 else image.permute(0, 3, 1, 2)
-        return image.contiguous(), numeric(batch, self.settings.target).long()
+        return image.contiguous(), labels(batch, self.settings.target, self.settings.classes)
 
     def loss(self, model: nn.Module, tensors: Tensors) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Recipe.loss`."""

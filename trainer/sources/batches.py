@@ -24,6 +24,11 @@ class Source(Protocol):
         """Where the data comes from, for the manifest's provenance."""
         ...
 
+    @property
+    def transformations(self) -> tuple[str, ...]:
+        """What reading does to the data, in order, for the manifest's provenance; known once `columns` was called."""
+        ...
+
     def columns(self) -> tuple[Column, ...]:
         """The schema."""
         ...
@@ -40,6 +45,7 @@ class ArraySource:
     arrays: dict[str, NDArray[Any]]
     description: str = "arrays in memory"
     rows_per_batch: int = 65536
+    transformations: tuple[str, ...] = ()
 
     def columns(self) -> tuple[Column, ...]:
         """See `Source.columns`."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from trainer.errors import Reason, TrainerError
 from trainer.formats.names import Frozen
@@ -12,6 +12,8 @@ from trainer.sources.arrays import TextSource, TokenSource, load_arrays
 from trainer.sources.batches import Source
 from trainer.sources.bundled import load_bundled
 from trainer.sources.images import TarSource
+from trainer.sources.labelled import PictureSource
+from trainer.sources.pictures import Decoding
 from trainer.sources.tables import TableSource, open_csv, open_jsonl, open_parquet
 
 _TABLES = {"csv": open_csv, "jsonl": open_jsonl, "parquet": open_parquet}
@@ -24,6 +26,15 @@ class SourceSpec(Frozen):
     paths: tuple[str, ...] = Field(default=(), max_length=100_000)
     name: str | None = None
     dtype: Literal["uint16", "uint32"] = "uint16"
+    decode: Decoding | None = None
+    """For `images`: pictures become arrays of one size with a label each, as the vision recipe takes them. Without it
+    the members are sealed as they are."""
+
+    @model_validator(mode="after")
+    def _pictures(self) -> Self:
+        if self.decode is not None and self.kind != "images":
+            raise ValueError(f"decode goes with the kind images, not with {self.kind}")
+        return self
 
 
 def open_source(spec: SourceSpec) -> Source:
@@ -36,6 +47,8 @@ def open_source(spec: SourceSpec) -> Source:
     if spec.kind in _TABLES:
         return TableSource(spec.paths, _TABLES[spec.kind], described)
     if spec.kind == "images":
+        if spec.decode is not None:
+            return PictureSource(spec.paths, spec.decode, described)
         return TarSource(spec.paths, described)
     if spec.kind == "tokens":
         return TokenSource(spec.paths, "<u2" if spec.dtype == "uint16" else "<u4", described)

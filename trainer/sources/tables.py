@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-import fsspec
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.json
@@ -16,6 +15,7 @@ from trainer.errors import Reason, TrainerError
 from trainer.formats.arrow import column_of, column_values
 from trainer.formats.manifest import Column
 from trainer.sources.batches import Batch
+from trainer.sources.files import open_binary
 
 Opened = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 BLOCK = 8 << 20
@@ -28,6 +28,7 @@ class TableSource:
     paths: tuple[str, ...]
     opener: Callable[[str], AbstractContextManager[Opened]]
     description: str
+    transformations: tuple[str, ...] = ()
 
     def columns(self) -> tuple[Column, ...]:
         """See `Source.columns`; the schema is that of the first file."""
@@ -63,7 +64,7 @@ def _guard(batches: Iterator[pa.RecordBatch], path: str) -> Iterator[pa.RecordBa
 @contextmanager
 def open_csv(path: str) -> Iterator[Opened]:
     """CSV with a header line; types are inferred from the first 8 MiB and later rows must agree."""
-    with fsspec.open(path, "rb") as file:
+    with open_binary(path) as file:
         reader = pyarrow.csv.open_csv(file, read_options=pyarrow.csv.ReadOptions(block_size=BLOCK))
         yield reader.schema, iter(reader)
 
@@ -71,7 +72,7 @@ def open_csv(path: str) -> Iterator[Opened]:
 @contextmanager
 def open_jsonl(path: str) -> Iterator[Opened]:
     """JSON lines, one object per row; types are inferred from the first 8 MiB and later rows must agree."""
-    with fsspec.open(path, "rb") as file:
+    with open_binary(path) as file:
         reader = pyarrow.json.open_json(file, read_options=pyarrow.json.ReadOptions(block_size=BLOCK))
         yield reader.schema, iter(reader)
 
@@ -79,6 +80,6 @@ def open_jsonl(path: str) -> Iterator[Opened]:
 @contextmanager
 def open_parquet(path: str) -> Iterator[Opened]:
     """Parquet, one row group's pages at a time."""
-    with fsspec.open(path, "rb") as file:
+    with open_binary(path) as file:
         parquet = pyarrow.parquet.ParquetFile(file)
         yield parquet.schema_arrow, parquet.iter_batches(batch_size=65536)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 
 from trainer.data.loader import Batch, Loader
@@ -57,7 +57,7 @@ class Trainer:
         while self.step < settings.steps and not self._out_of_patience():
             model.train()
             self._set_rate()
-            losses = [0.0] * ranks.turns
+            losses: list[Tensor | float] = [0.0] * ranks.turns
             for turn in range(ranks.turns):
                 ranks.begin(self.model, settings.seed, self.step, turn)
                 parts = list(_split(self.recipe.tensors(next(self.loader)), settings.accumulation))
@@ -66,15 +66,17 @@ class Trainer:
                         with self._precision():
                             mean, _ = self.recipe.loss(model, self._transfer(part))
                         (mean / scale).backward()  # type: ignore[no-untyped-call]
-                    losses[turn] += float(mean.detach()) / settings.accumulation
+                    losses[turn] = losses[turn] + mean.detach().double() / settings.accumulation
                 ranks.add(self.model, last=turn + 1 == ranks.turns)
-            norm = float(whole(nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)))
+            norm = whole(nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip))
             self.optimiser.step()
             self.optimiser.zero_grad(set_to_none=True)
             self.step += 1
             if self.step % settings.log_every == 0 or self.step in {since + 1, settings.steps}:
                 pace = (self.step - since) * settings.batch_size / (time.monotonic() - started)
-                report(self.step, {"loss": ranks.mean(losses), "gradient_norm": norm, "samples_per_second": pace})
+                # Only now: every number that is asked of a GPU makes it wait.
+                loss = ranks.mean([float(part) for part in losses])
+                report(self.step, {"loss": loss, "gradient_norm": float(norm), "samples_per_second": pace})
             if self.step % settings.eval_every == 0 or self.step == settings.steps:
                 self.metrics = self.evaluate(model, evaluation())
                 report(self.step, {f"eval_{name}": value for name, value in self.metrics.items()})

@@ -12,6 +12,7 @@ import torch
 from trainer.checkpoint.dtypes import DTYPE_NAMES
 from trainer.checkpoint.state import load_state
 from trainer.checkpoint.writer import tensor_bytes
+from trainer.data.joined import JoinedTable
 from trainer.data.loader import Loader, evaluation_batches
 from trainer.data.order import SampleOrder
 from trainer.data.table import DataView, Table
@@ -55,7 +56,7 @@ def train_as(ranks: Ranks, client: AgentClient, job: JobMessage, bundle: bytes |
     torch.manual_seed(settings.seed)
     torch.use_deterministic_algorithms(mode=settings.device == "cpu")
     tables = [open_table(client, index, view) for index, view in enumerate(job.data)]
-    table = tables[0]
+    table = tables[0] if len(tables) == 1 else JoinedTable(tables)
     kind, chosen = choose_recipe(job.recipe, bundle)
     recipe = kind(parse_settings(kind, chosen), table)
     order = SampleOrder(table.view.cuts, settings.seed, recipe.window, settings.eval_fraction)

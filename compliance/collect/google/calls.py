@@ -2,19 +2,18 @@
 
 Cloud Asset API v1 `assets.list`; IAM API v1, v2 (deny policies) and v3 (principal access boundaries, policy bindings);
 Organization Policy API v2; Privileged Access Manager API v1; Cloud Quotas API v1; Cloud Billing Budget API v1; Cloud
-Storage JSON API v1.
+Storage JSON API v1; Cloud Identity API v1 (`groups.lookup`, `groups.memberships.list`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from compliance.collect.google.groups import members_of_named
+from compliance.collect.google.model import Answer, Call, Follow, nothing_follows
 from compliance.facts.google_scope import GoogleScope
-
-Answer = dict[str, Any]
 
 PLATFORM_KINDS = (
     "cloudresourcemanager.googleapis.com/Organization",
@@ -31,32 +30,9 @@ is recorded of a tenant lies under the tenant's own projects."""
 HIERARCHY = PLATFORM_KINDS[:2]
 
 
-def nothing_follows(_answer: Answer, _account: str) -> Iterable[Call]:
-    """No further calls."""
-    return ()
-
-
-@dataclass(frozen=True)
-class Call:
-    """One read. `path` is below the service's host; `account` is the project's or organisation's number.
-
-    `items` is the member that a whole answer has (an empty listing may leave it out); `then` says what follows.
-    """
-
-    api: str
-    account: str
-    path: str
-    params: dict[str, Any] = field(default_factory=dict)
-    query: tuple[tuple[str, str], ...] = ()
-    then: Callable[[Answer, str], Iterable[Call]] = nothing_follows
-
-    @property
-    def service(self) -> str:
-        """The service's host name without its domain."""
-        return self.api.partition(":")[0]
-
-
-def assets(account: str, parent: str, content: str, kinds: tuple[str, ...] = (), then: Any = nothing_follows) -> Call:
+def assets(
+    account: str, parent: str, content: str, kinds: tuple[str, ...] = (), then: Follow = nothing_follows
+) -> Call:
     """A listing of Cloud Asset Inventory."""
     query = (("contentType", content), ("pageSize", "1000"), *(("assetTypes", kind) for kind in kinds))
     params = {"parent": parent, "contentType": content, "assetTypes": list(kinds)}
@@ -67,9 +43,10 @@ def of_organisation(scope: GoogleScope, billing_account: str) -> Iterator[Call]:
     """What is asked about the organisation as a whole, recorded under its number."""
     number, parent = scope.organisation, f"organizations/{scope.organisation}"
     yield assets(number, parent, "RESOURCE", PLATFORM_KINDS, _folders)
-    yield assets(number, parent, "IAM_POLICY", HIERARCHY)
+    groups = members_of_named(scope.domain)
+    yield assets(number, parent, "IAM_POLICY", HIERARCHY, groups)
     yield assets(number, parent, "ACCESS_POLICY")
-    yield from _denials(number, parent)
+    yield from _denials(number, parent, groups)
     place = f"{parent}/locations/global"
     yield Call(
         "iam:ListPrincipalAccessBoundaryPolicies",
@@ -84,12 +61,18 @@ def of_organisation(scope: GoogleScope, billing_account: str) -> Iterator[Call]:
         yield Call("billingbudgets:ListBudgets", number, f"/v1/{account}/budgets", {"parent": account})
 
 
-def of_project(number: str, *, machines: bool) -> Iterator[Call]:
-    """What is asked about one project, recorded under its number; quotas where it may have `machines`."""
-    parent = f"projects/{number}"
+def of_project(number: str, domain: str, *, machines: bool) -> Iterator[Call]:
+    """What is asked about one project, recorded under its number.
+
+    Args:
+        number: the project's.
+        domain: of the organisation; the members of its groups are asked for where a policy names one.
+        machines: whether it may have any, and therefore quotas.
+    """
+    parent, groups = f"projects/{number}", members_of_named(domain)
     yield assets(number, parent, "RESOURCE", then=_details)
-    yield assets(number, parent, "IAM_POLICY")
-    yield from _denials(number, parent)
+    yield assets(number, parent, "IAM_POLICY", then=groups)
+    yield from _denials(number, parent, groups)
     yield _bindings(number, parent)
     place = f"{parent}/locations/global"
     yield Call("privilegedaccessmanager:ListEntitlements", number, f"/v1/{place}/entitlements", {"parent": place})
@@ -97,10 +80,10 @@ def of_project(number: str, *, machines: bool) -> Iterator[Call]:
         yield Call("cloudquotas:ListQuotaPreferences", number, f"/v1/{place}/quotaPreferences", {"parent": place})
 
 
-def _denials(number: str, node: str) -> Iterator[Call]:
+def _denials(number: str, node: str, then: Follow = nothing_follows) -> Iterator[Call]:
     point = quote(f"cloudresourcemanager.googleapis.com/{node}", safe="")
     parent = f"policies/{point}/denypolicies"
-    yield Call("iam:ListDenyPolicies", number, f"/v2/{parent}", {"parent": parent})
+    yield Call("iam:ListDenyPolicies", number, f"/v2/{parent}", {"parent": parent}, then=then)
 
 
 def _bindings(number: str, node: str) -> Call:

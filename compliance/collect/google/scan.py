@@ -20,8 +20,9 @@ from google.auth import exceptions as auth_errors
 from google.auth.transport.requests import AuthorizedSession, Request
 from requests import exceptions as http_errors
 
-from compliance.collect.google.calls import Answer, Call, of_organisation, of_project
-from compliance.facts.canonical import instant, jsonable
+from compliance.collect.google.calls import of_organisation, of_project
+from compliance.collect.google.model import Answer, Call
+from compliance.facts.canonical import canonical, instant, jsonable
 from compliance.facts.fact import Fact, Status
 from compliance.facts.google_scope import GoogleScope
 
@@ -62,14 +63,24 @@ def collect(plan: GooglePlan, record: Callable[[Fact], None]) -> None:
     """Makes every call and all that follow from their answers; `record` takes each fact, from any thread."""
     work = list(of_organisation(plan.scope, plan.billing_account))
     own = {tenant.project_number for tenant in plan.scope.tenants}
-    work += [call for number in plan.projects for call in of_project(number, machines=number in own)]
+    domain = plan.scope.domain
+    work += [call for number in plan.projects for call in of_project(number, domain, machines=number in own)]
     reader = _Reader(plan, record)
     with ThreadPoolExecutor(plan.workers, thread_name_prefix="collect-google") as pool:
         running: set[Future[list[Call]]] = {pool.submit(reader.read, call) for call in work}
+        asked = {_question(call) for call in work}
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for finished in done:
-                running |= {pool.submit(reader.read, call) for call in finished.result()}
+                # Several answers may lead to the same question; groups may even contain each other.
+                for call in finished.result():
+                    if _question(call) not in asked:
+                        asked.add(_question(call))
+                        running.add(pool.submit(reader.read, call))
+
+
+def _question(call: Call) -> tuple[str, str, bytes]:
+    return call.account, call.api, canonical(call.params)
 
 
 class _Reader:

@@ -16,7 +16,10 @@ from compliance.rules.google.view import ASSETS, GoogleView
 from compliance.rules.model import About, Outcome, Population, Resource, Rule, Severity, decide, judge_problems
 
 _CONFIDENTIAL = frozenset({"TDX", "SEV_SNP", "SEV"})
-_WAYS_OUT = ("compute.googleapis.com/Router", "compute.googleapis.com/VpnTunnel", "compute.googleapis.com/Interconnect")
+_WAYS_OUT = tuple(
+    f"compute.googleapis.com/{kind}"
+    for kind in ("Router", "VpnTunnel", "VpnGateway", "TargetVpnGateway", "Interconnect", "InterconnectAttachment")
+)
 _GOOGLES = "a key of Google's"
 RESTRICTED_RANGE = "199.36.153.4/30"
 """Addresses of restricted.googleapis.com (VPC Service Controls "Set up private connectivity")."""

@@ -198,13 +198,15 @@ def _members(view: GoogleView, values: list[str]) -> list[str]:
 
 def _cmek_projects(view: GoogleView, _resource: Resource) -> Outcome:
     """Of the tenant's project: the key project holds nothing that a key could encrypt."""
-    spec = view.constraint("gcp.restrictCmekCryptoKeyProjects", view.own.project_number)
+    name = "gcp.restrictCmekCryptoKeyProjects"
+    spec = view.constraint(name, view.own.project_number)
     values = [v for rule in (spec or {}).get("rules", []) for v in (rule.get("values") or {}).get("allowedValues", [])]
     own = {f"projects/{view.own.key_project}", f"under:projects/{view.own.key_project}"}
     own |= {f"projects/{view.own.key_project_number}", f"under:projects/{view.own.key_project_number}"}
     if not values:
-        return failed("keys of any project may encrypt what is made here")
-    return judge_problems([f"{v} holds keys as well" for v in values if v not in own], "only the tenant's key project")
+        return failed(f"{name} limits nothing: keys of any project may encrypt what is made here")
+    wrong = [f"{name}: {v} holds keys as well" for v in values if v not in own]
+    return judge_problems(wrong, "only the tenant's key project")
 
 
 def _rule(  # noqa: PLR0913 - one argument for each member of a rule

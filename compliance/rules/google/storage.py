@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compliance.rules.google.populations import BUCKET, PUBLIC, bindings, checked, every, named_buckets, own_projects
+from compliance.rules.google.populations import BUCKET, PUBLIC, bindings, checked, every, named_buckets, the_tenant
 from compliance.rules.google.view import ASSETS, GoogleView
 from compliance.rules.model import About, Outcome, Resource, Rule, Severity, decide, failed, judge_problems
 
@@ -77,10 +77,10 @@ def _ledger_locked(view: GoogleView, resource: Resource) -> Outcome:
     return judge_problems(problems, f"records are kept for {seconds // 86400} days, and nobody shortens that")
 
 
-def _not_shared(view: GoogleView, resource: Resource) -> Outcome:
+def _not_shared(view: GoogleView, _resource: Resource) -> Outcome:
     found = []
     for name, kind, policy in view.policies():
-        if kind in _SHARED and f"projects/{resource.data}" and policy.get("bindings"):
+        if kind in _SHARED and policy.get("bindings"):
             members = [member for binding in policy["bindings"] for member in binding["members"]]
             found += [f"{name} is shared with {member}" for member in members]
     return judge_problems(found, "no image, snapshot or disk is shared")
@@ -203,7 +203,7 @@ RULES = (
         "Remove the resource's allow policy.",
         ("isolation.resource",),
         (ASSETS,),
-        own_projects,
+        the_tenant,
         checked(_not_shared),
     ),
 )
