@@ -22,6 +22,7 @@ MAX_CERTIFICATES = 32
 MAX_PATH = 8
 MAX_FILE = 512 * 1024
 _LINES = re.compile(rb"(\r?\n)*\0*")
+_TEXT = re.compile(rb"[\t -~\x80-\xff]*")
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]{64,16384}?)-----END CERTIFICATE-----")
 
 
@@ -34,12 +35,14 @@ class Roots:
     certificates: tuple[x509.Certificate, ...] = ()
 
     def trusts(self, certificate: x509.Certificate) -> bool:
-        """True when the certificate itself is an anchor."""
-        return (
-            fingerprint(certificate) in self.fingerprints
-            or key_fingerprint(certificate) in self.key_fingerprints
-            or certificate in self.certificates
-        )
+        """True when the certificate itself is an anchor.
+
+        One that is known by its key or from a file must be signed by itself, so that nothing else in it was changed.
+        """
+        if fingerprint(certificate) in self.fingerprints:
+            return True
+        known = key_fingerprint(certificate) in self.key_fingerprints or certificate in self.certificates
+        return known and issued(certificate, certificate)
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,13 @@ def _der_length(data: bytes, at: int, what: str) -> int:
     return 2 + count + int.from_bytes(data[at + 2 : at + 2 + count], "big")
 
 
-def load_certificates(data: bytes, what: str) -> tuple[x509.Certificate, ...]:
+def load_certificates(data: bytes, what: str, *, explained: bool = False) -> tuple[x509.Certificate, ...]:
     """Every certificate of a file: PEM blocks in any number, or DER certificates one after another.
 
     PEM is read strictly, because its text is not covered by any signature: outside and inside the blocks only what
     RFC 7468 allows is accepted, so that a changed character never goes unnoticed. Text between blocks is refused
-    unless it is line ends, and NUL after the last block (Intel's chains end in NUL).
+    unless it is line ends, and NUL after the last block (Intel's chains end in NUL). With `explained`, for files that
+    people hand over, whole lines of text may stand around the blocks (RFC 7468, section 5.2), such as OpenSSL writes.
 
     Raises:
         AttestationError: not certificates, or more than 32.
@@ -117,7 +121,7 @@ def load_certificates(data: bytes, what: str) -> tuple[x509.Certificate, ...]:
     if len(data) > MAX_FILE:
         raise AttestationError(f"{what}: {len(data)} bytes, at most {MAX_FILE} are read")
     if b"-----BEGIN" in data:
-        ders = _pem_blocks(data, what)
+        ders = _pem_blocks(data, what, explained=explained)
     else:
         ders, at = [], 0
         while at < len(data) and len(ders) <= MAX_CERTIFICATES:
@@ -135,11 +139,11 @@ def load_certificates(data: bytes, what: str) -> tuple[x509.Certificate, ...]:
     return tuple(load_der(der, f"{what}, certificate {index}") for index, der in enumerate(ders))
 
 
-def _pem_blocks(data: bytes, what: str) -> list[bytes]:
+def _pem_blocks(data: bytes, what: str, *, explained: bool) -> list[bytes]:
     ders: list[bytes] = []
     at = 0
     for match in _BLOCK.finditer(data):
-        _only_space(data[at : match.start()], at, what)
+        _between(data[at : match.start()], at, what, explained=explained)
         at = match.end()
         body = match.group(1).replace(b"\r\n", b"\n").replace(b"\n", b"")
         try:
@@ -149,13 +153,27 @@ def _pem_blocks(data: bytes, what: str) -> list[bytes]:
         if base64.b64encode(der) != body:
             raise AttestationError(f"{what}: certificate {len(ders)} is not in canonical base64")
         ders.append(der)
-    _only_space(data[at:], at, what)
+    _between(data[at:], at, what, explained=explained)
     return ders
 
 
-def _only_space(text: bytes, at: int, what: str) -> None:
-    if not _LINES.fullmatch(text):
+def _between(text: bytes, at: int, what: str, *, explained: bool) -> None:
+    if not _LINES.fullmatch(text) and not (explained and _whole_lines(text, at)):
         raise AttestationError(f"{what}: something that is not a certificate at offset {at}: {text[:32]!r}")
+
+
+def _whole_lines(text: bytes, at: int) -> bool:
+    """True for lines of printable text that begin and end where lines do, none of them part of a PEM boundary.
+
+    A line of one character is a changed line end rather than text.
+    """
+    first, *middle, last = [b"", *text.split(b"\n")] if at == 0 else text.split(b"\n") + [b""] * (b"\n" not in text)
+    lines = [line.rstrip(b"\r") for line in middle]
+    return (
+        not first.rstrip(b"\r")
+        and not last
+        and all(_TEXT.fullmatch(line) and b"----" not in line and len(line.strip()) != 1 for line in lines)
+    )
 
 
 def issued(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
@@ -202,8 +220,6 @@ def build_path(
     anchored = roots.trusts(path[-1])
     names = [certificate.subject.rfc4514_string() for certificate in path]
     top = path[-1]
-    if anchored and key_fingerprint(top) in roots.key_fingerprints and not issued(top, top):
-        anchored = False  # pinned by its key: what else it says must be signed with that key
     checks = [
         judged(
             f"{prefix}certificate_chain",

@@ -132,7 +132,7 @@ def load_policy(text: str | bytes, source: str) -> AppraisalPolicy:
     """
     try:
         document: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that no calendar has
         raise AttestationError(f"{source}: not YAML: {error}") from error
     try:
         return AppraisalPolicy.model_validate(document if document is not None else {})

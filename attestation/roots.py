@@ -28,5 +28,13 @@ NVIDIA_DEVICE = Roots(frozenset({"102bf659d5419614c9d8e6aecebc80454eb26b1df6a769
 NVIDIA_RIM = Roots(frozenset({"12977b5115acb0381179279fffeb5a8c4d264971ebb32298023a465fa41df5d1"}))
 """CN=NVIDIA CoRIM signing Root CA: signs reference integrity manifests."""
 
-GCP_EK_AK = Roots(frozenset({"594759594b9b61524f6c8ef668f7177f7b9066bc0674f2f49fe9e052be78beb2"}))
-"""CN=EK/AK CA Root, Google Cloud: signs the AK certificates of shielded and confidential machines."""
+GCP_EK_AK = Roots(
+    frozenset(
+        {
+            "594759594b9b61524f6c8ef668f7177f7b9066bc0674f2f49fe9e052be78beb2",
+            "9bd5285f8fb18502a7947e621ffd470266f49fcd3b73e19a190f690ad32a7caf",
+        }
+    )
+)
+"""CN=EK/AK CA Root, Google Cloud: signs the AK certificates of shielded and confidential machines; and the root of
+those made before 2022, CN=tpm_ek_v1_cloud_host_root-signer-0."""

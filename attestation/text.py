@@ -28,6 +28,8 @@ def binary(value: Any, what: str) -> bytes:
         raise AttestationError(f"{what}: base64 or hex text was expected, got {type(value).__name__}")
     text = "".join(value.split())
     if len(text) % 2 == 0 and text and all(c in "0123456789abcdefABCDEF" for c in text):
+        if text not in {text.lower(), text.upper()}:
+            raise AttestationError(f"{what}: hex with letters of both cases, which no encoder writes")
         return bytes.fromhex(text)
     plain = text.replace("-", "+").replace("_", "/").rstrip("=")
     try:

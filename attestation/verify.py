@@ -49,11 +49,19 @@ def _given(files: Sequence[bytes]) -> _Given:
     keys: list[PublicKey] = []
     for index, data in enumerate(files):
         what = f"certificates file {index + 1}"
-        if b"BEGIN PUBLIC KEY" in data or b"BEGIN RSA PUBLIC KEY" in data:
+        if _is_key(data):
             keys.append(read_key(data, what)[0])
         else:
-            certificates += load_certificates(data, what)
+            certificates += load_certificates(data, what, explained=True)
     return _Given(tuple(certificates), tuple(keys), tuple(c for c in certificates if c.subject == c.issuer))
+
+
+def _is_key(data: bytes) -> bool:
+    """True for a public key in PEM, or a TPM public area (TPM2B_PUBLIC or TPMT_PUBLIC of an RSA or ECC key)."""
+    if b"BEGIN PUBLIC KEY" in data or b"BEGIN RSA PUBLIC KEY" in data:
+        return True
+    sized = int.from_bytes(data[:2], "big") == len(data) - 2
+    return data[2 * sized : 2 * sized + 2] in {b"\0\x01", b"\0\x23"}
 
 
 def verify(kind: str, inputs: Inputs) -> Claims:
@@ -88,7 +96,13 @@ def verify(kind: str, inputs: Inputs) -> Claims:
     if kind == "tdx":
         log = parse_log(inputs.event_log) if inputs.event_log is not None else None
         return tdx.verify(
-            inputs.evidence, collateral=inputs.collateral, event_log=log, roots=roots, nonce=inputs.nonce, now=inputs.at
+            inputs.evidence,
+            collateral=inputs.collateral,
+            event_log=log,
+            certificates=given.certificates,
+            roots=roots,
+            nonce=inputs.nonce,
+            now=inputs.at,
         )
     if kind == "snp":
         return snp.verify(

@@ -34,7 +34,7 @@ from localcloud.message import Message
 from localcloud.networks import Networks
 from localcloud.operation import Operation, resolve
 from localcloud.releases import Asked, Releases
-from localcloud.resources import s3, s3_context, s3_kms
+from localcloud.resources import kms, s3, s3_context, s3_kms
 from localcloud.s3_operation import S3Request
 from localcloud.services import Service, service_of
 
@@ -137,6 +137,7 @@ class Gateway:
             if asked.to is not None:
                 request = replace(request, accesses=recipient.attested(request.accesses, asked.to))
             self._authorise(request, asked.now)
+            kms.refuse_another_keys_ciphertext(asked.operation, request.caller, request.region)
         except ApiError as refusal:
             if self.releases and subject:
                 self.releases.deny(subject, asked, refusal)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,9 +61,8 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Claims, checks and verdict of one piece of evidence. Exit: 0 accepted, 1 rejected, 2 malformed."""
-    verdict = _judge(
-        kind, _inputs(kind, evidence, collateral, certificates, event_log, root, nonce, at), policy, as_json
-    )
+    with _malformed(kind, as_json):
+        verdict = _judge(kind, _inputs(kind, evidence, collateral, certificates, event_log, root, nonce, at), policy)
     if as_json:
         sys.stdout.write(json.dumps(verdict.as_json(), indent=2, default=str) + "\n")
     else:
@@ -84,9 +85,8 @@ def explain(
     """The same judgement in sentences: what differs, which register, which event, which file."""
     from attestation.explain import explain as sentences  # noqa: PLC0415 - heavy libraries load when asked for
 
-    verdict = _judge(
-        kind, _inputs(kind, evidence, collateral, certificates, event_log, root, nonce, at), policy, as_json
-    )
+    with _malformed(kind, as_json):
+        verdict = _judge(kind, _inputs(kind, evidence, collateral, certificates, event_log, root, nonce, at), policy)
     lines = sentences(verdict)
     if as_json:
         sys.stdout.write(
@@ -155,9 +155,12 @@ def _nonce(text: str | None) -> bytes | None:
     if text is None:
         return None
     try:
-        return bytes.fromhex(text.removeprefix("0x"))
+        nonce = bytes.fromhex(text.removeprefix("0x"))
     except ValueError as error:
         raise CommandError(f"--nonce {text!r}: not hex: {error}") from error
+    if not nonce:
+        raise CommandError(f"--nonce {text!r}: empty; leave the option out to compare with none")
+    return nonce
 
 
 def _time(text: str | None) -> datetime | None:
@@ -170,7 +173,21 @@ def _time(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _judge(kind: str, inputs: Inputs, policy: Path | None, as_json: bool) -> Verdict:
+@contextmanager
+def _malformed(kind: str, as_json: bool) -> Iterator[None]:
+    """Gives an input that cannot be read as the JSON document too, where one is asked for."""
+    try:
+        yield
+    except CommandError as error:
+        if as_json:
+            sys.stdout.write(
+                json.dumps({"kind": kind, "verdict": "malformed", "error": str(error), "checks": [], "claims": {}})
+                + "\n"
+            )
+        raise
+
+
+def _judge(kind: str, inputs: Inputs, policy: Path | None) -> Verdict:
     from attestation.errors import AttestationError  # noqa: PLC0415 - heavy libraries load when asked for
     from attestation.policy import AppraisalPolicy, load_policy  # noqa: PLC0415
     from attestation.verify import judge  # noqa: PLC0415
@@ -179,11 +196,6 @@ def _judge(kind: str, inputs: Inputs, policy: Path | None, as_json: bool) -> Ver
         accepted = load_policy(_read(policy, "--policy"), str(policy)) if policy else AppraisalPolicy()
         return judge(kind, inputs, accepted)
     except AttestationError as error:
-        if as_json:
-            sys.stdout.write(
-                json.dumps({"kind": kind, "verdict": "malformed", "error": str(error), "checks": [], "claims": {}})
-                + "\n"
-            )
         raise CommandError(str(error)) from error
 
 

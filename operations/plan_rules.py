@@ -148,12 +148,10 @@ def require_rules(fleet: Fleet, stacks: Sequence[StackInfo], *, local: bool) -> 
     Raises:
         CommandError: a rule fails, and neither a waiver nor an exception covers it.
     """
-    from compliance.facts.from_tenancy import scope_of  # noqa: PLC0415 - quick start
-
     named = {stack.name for stack in stacks}
     documents, files = read_plans(stacks[0].directory.parent)
     documents = {name: document for name, document in documents.items() if name in named}
-    scope = scope_of(fleet, local=local)
+    scope = _scope(fleet, stacks, local=local)
     found = check(documents, files, scope, _exemptions(), "local" if local else "cloud")
     refuse(found)
     return found.summary()
@@ -163,8 +161,6 @@ def of_plans(
     place: Site, fleet: Fleet, stacks: Sequence[StackInfo], changes: Mapping[str, Changes | None]
 ) -> RuleCheck:
     """What the rules say about Terraform's plans; of a stack that cannot be planned yet, about its configuration."""
-    from compliance.facts.from_tenancy import scope_of  # noqa: PLC0415 - quick start
-
     local = place.profile == "local"
     files = {
         stack.name: place.ws.out / "plans" / f"{stack.name}.json"
@@ -173,7 +169,19 @@ def of_plans(
         for stack in stacks
     }
     documents = {name: read_plan(path) for name, path in files.items()}
-    return check(documents, files, scope_of(fleet, local=local), _exemptions(), place.profile)
+    return check(documents, files, _scope(fleet, stacks, local=local), _exemptions(), place.profile)
+
+
+def _scope(fleet: Fleet, stacks: Sequence[StackInfo], *, local: bool) -> Scope:
+    """What these stacks are about. Raises `CommandError` where an account of theirs is not known."""
+    from compliance.facts.from_tenancy import scope_of  # noqa: PLC0415 - quick start
+    from operations.proving import concerned_by  # noqa: PLC0415
+    from tenancy.errors import SpecError  # noqa: PLC0415
+
+    try:
+        return scope_of(concerned_by(fleet, stacks), local=local)
+    except SpecError as error:
+        raise CommandError(str(error)) from error
 
 
 def refuse(found: RuleCheck) -> None:

@@ -55,6 +55,12 @@ def prove_plans(folder: Path, scope: Scope, tenants: Iterable[str] | None = None
         raise CommandError(str(error)) from error
 
 
+def concerned_by(fleet: Fleet, stacks: Sequence[StackInfo]) -> Fleet:
+    """The fleet without tenants of a cloud of which none of these stacks is: nothing here speaks of them."""
+    clouds = {stack.cloud for stack in stacks}
+    return replace(fleet, tenants=tuple(tenant for tenant in fleet.tenants if tenant.cloud in clouds))
+
+
 def require_proof(fleet: Fleet, stacks: Sequence[StackInfo], *, local: bool) -> str:
     """Refuses to deploy stacks that break a proof; what was proved, in a few words.
 
@@ -63,9 +69,7 @@ def require_proof(fleet: Fleet, stacks: Sequence[StackInfo], *, local: bool) -> 
     """
     from compliance.facts.from_tenancy import scope_of  # noqa: PLC0415 - quick start
 
-    # A cloud of which nothing is deployed now has no stacks here, and nothing that they could prove.
-    clouds = {stack.cloud for stack in stacks}
-    concerned = replace(fleet, tenants=tuple(tenant for tenant in fleet.tenants if tenant.cloud in clouds))
+    concerned = concerned_by(fleet, stacks)
     try:
         scope = scope_of(concerned, local=local)
     except SpecError as error:

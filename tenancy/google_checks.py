@@ -78,10 +78,13 @@ def _google_shape(cloud: Cloud, shape: Shape, source: Source, here: Place) -> li
 
 
 def _google_image(image: Image, source: Source, here: Place) -> list[Problem]:
-    if image.releases or image.canaries:
-        field = "releases" if image.releases else "canaries"
+    if image.releases:
         message = "has an effect on aws only: a container is measured by its digest"
-        return [source.problem((*here, field), "", message, "List further digests in `also_accepted`")]
+        return [source.problem((*here, "releases"), "", message, "List further digests in `also_accepted`")]
+    if bool(image.canaries) != (image.trial is not None):
+        field = "canaries" if image.canaries else "trial"
+        message = "`canaries` says who runs `trial`; one without the other has no effect"
+        return [source.problem((*here, field), "", message, "Write both, or neither")]
     if image.container is not None and image.ami is None:
         return []
     message = "an image on gcp is an OCI image that Confidential Space runs, not an AMI"
@@ -114,7 +117,7 @@ def _not_google(cloud: Cloud, source: Source, here: Place) -> list[Problem]:
             if present
         ]
     for name, image in cloud.images.items():
-        if image.container is not None or image.also_accepted:
+        if image.container is not None or image.also_accepted or image.trial is not None:
             message, way_out = "an image on aws is an AMI", "Write `ami` instead"
             problems.append(source.problem((*here, "images", name), "", message, way_out))
     return problems

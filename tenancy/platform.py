@@ -70,8 +70,12 @@ class Image(Spec):
         default=(),
         description="Builds whose machines are given keys. While there is none, data keys open for nobody.",
     )
+    trial: ContainerImage | None = Field(
+        default=None,
+        description="gcp: the next image. Machines of the tenants in `canaries` run it and are given keys for it.",
+    )
     canaries: tuple[Identifier, ...] = Field(
-        default=(), description="Tenants whose machines may boot builds in the stage `canary`."
+        default=(), description="Tenants whose machines may boot builds in the stage `canary`, or run `trial`."
     )
 
 

@@ -24,6 +24,7 @@ from attestation.errors import AttestationError
 from attestation.result import Check, failed, passed
 
 _MAX_KEYS = 64
+_MINIMUM_BITS = 2048
 _MAX_CHAIN = 8
 
 
@@ -35,6 +36,14 @@ def load_keys(data: bytes) -> dict[str, rsa.RSAPublicKey]:
     Raises:
         AttestationError: none of these.
     """
+    found = _read_keys(data)
+    small = {name: key.key_size for name, key in found.items() if key.key_size < _MINIMUM_BITS}
+    if small:
+        raise AttestationError(f"token keys: RSA keys of fewer than {_MINIMUM_BITS} bits: {small}")
+    return found
+
+
+def _read_keys(data: bytes) -> dict[str, rsa.RSAPublicKey]:
     if data.lstrip()[:1] in {b"{", b"["}:
         return _json_keys(data)
     try:
@@ -63,7 +72,7 @@ def _json_keys(data: bytes) -> dict[str, rsa.RSAPublicKey]:
         raise AttestationError(f"token keys: expected {{keys: [...]}} with at most {_MAX_KEYS} keys")
     found: dict[str, rsa.RSAPublicKey] = {}
     for index, entry in enumerate(entries):
-        if not isinstance(entry, Mapping) or entry.get("kty") != "RSA" or entry.get("use", "sig") != "sig":
+        if not isinstance(entry, Mapping) or not _for_rs256(entry):
             continue
         try:
             key = jwt.algorithms.RSAAlgorithm.from_jwk(dict(entry))
@@ -72,6 +81,18 @@ def _json_keys(data: bytes) -> dict[str, rsa.RSAPublicKey]:
         if isinstance(key, rsa.RSAPublicKey):
             found[str(entry.get("kid", index))] = key
     return found
+
+
+def _for_rs256(entry: Mapping[str, Any]) -> bool:
+    """Whether the key's owner meant it for verifying such signatures (RFC 7517, sections 4.2 to 4.4)."""
+    operations = entry.get("key_ops", ["verify"])
+    return (
+        entry.get("kty") == "RSA"
+        and entry.get("use", "sig") == "sig"
+        and entry.get("alg", "RS256") == "RS256"
+        and isinstance(operations, list)
+        and "verify" in operations
+    )
 
 
 def _is_pem(value: object) -> bool:
@@ -83,7 +104,7 @@ def _by_id(document: Mapping[str, str]) -> dict[str, rsa.RSAPublicKey]:
         raise AttestationError(f"token keys: {len(document)} keys, at most {_MAX_KEYS} are read")
     found = {}
     for name, text in document.items():
-        for key in load_keys(text.encode()).values():
+        for key in _read_keys(text.encode()).values():
             found[name] = key
     return found
 

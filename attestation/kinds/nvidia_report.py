@@ -7,7 +7,7 @@ those of NVIDIA's own verifier.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,10 @@ from attestation.errors import AttestationError
 from attestation.reader import Reader
 from attestation.text import binary, plain
 
-REQUEST_SIZE = 37
+_LISTS = ("evidences", "evidence_list", "device_evidence_list", "gpu_evidences", "gpuEvidence", "evidence")
+"""Where a file of several devices lists them; nonce and architecture may then stand beside the list."""
+_REPORTS = ("evidence", "attestation_report", "attestationReport", "attestationReportHexStr", "report")
+_CERTIFICATES = ("certificate", "certificate_chain", "cert_chain", "certChainBase64Encoded", "attestationCertChain")
 SIGNATURE_SIZE = 96
 _MAX_DEVICES = 64
 OPAQUE = {
@@ -191,8 +194,10 @@ def _from_json(text: bytes) -> list[Device]:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise AttestationError(f"NVIDIA evidence: not JSON: {error}") from error
+    common: Mapping[str, Any] = {}
     if isinstance(document, Mapping):
-        inner = document.get("evidences", document.get("evidence_list", document.get("device_evidence_list")))
+        inner = _first(document, _LISTS)
+        common = document if isinstance(inner, list) else {}
         document = inner if isinstance(inner, list) else [document]
     if not isinstance(document, list) or not 1 <= len(document) <= _MAX_DEVICES:
         raise AttestationError(f"NVIDIA evidence: expected a list of 1 to {_MAX_DEVICES} devices")
@@ -200,19 +205,22 @@ def _from_json(text: bytes) -> list[Device]:
     for index, entry in enumerate(document):
         if not isinstance(entry, Mapping):
             raise AttestationError(f"NVIDIA evidence: entry {index} is not an object")
-        report = entry.get("evidence", entry.get("attestation_report", entry.get("report")))
-        chain = entry.get("certificate", entry.get("certificate_chain", entry.get("cert_chain")))
-        nonce = entry.get("nonce")
-        architecture = entry.get("arch")
+        report, chain = _first(entry, _REPORTS), _first(entry, _CERTIFICATES)
+        nonce = entry.get("nonce", common.get("nonce"))
+        architecture = entry.get("arch", common.get("arch"))
         found.append(
             Device(
                 architecture if isinstance(architecture, str) else None,
-                binary(report, f"NVIDIA evidence {index}, evidence"),
+                plain(binary(report, f"NVIDIA evidence {index}, evidence"), f"NVIDIA evidence {index}, evidence"),
                 None if chain is None else _chain(chain, index),
                 None if nonce is None else binary(nonce, f"NVIDIA evidence {index}, nonce"),
             )
         )
     return found
+
+
+def _first(entry: Mapping[str, Any], names: Iterable[str]) -> Any:
+    return next((entry[name] for name in names if entry.get(name) is not None), None)
 
 
 def _chain(value: Any, index: int) -> bytes:

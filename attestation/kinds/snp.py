@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA384
 
 from attestation.certificates import Path, Roots, build_path, fingerprint, load_certificates, may_issue
 from attestation.errors import AttestationError
-from attestation.kinds import amd
+from attestation.kinds import issuers
 from attestation.kinds.snp_report import SIGNED_SIZE, UNSIGNED, VCEK, VLEK, Report, parse, unwrap
 from attestation.kinds.tdx import check_report_data
 from attestation.result import Check, Claims, compare, failed, judged, passed
@@ -59,7 +59,7 @@ def verify(
         checks.append(failed("report_signature", detail="no VCEK or VLEK certificate was given (--certificates)"))
     else:
         given = [c for c in pool if c != leaf]
-        path = build_path(leaf, given or ([] if roots else amd.issuers()), roots or AMD, now or datetime.now(UTC))
+        path = build_path(leaf, given or ([] if roots else issuers.amd()), roots or AMD, now or datetime.now(UTC))
         anchored = path.anchored
         checks += [_signature_check(report, leaf), *path.checks, *_binding_checks(report, leaf)]
         values["signer"] = {"subject": leaf.subject.rfc4514_string(), "sha256": fingerprint(leaf)}

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from attestation.certificates import Path, Roots, build_path, fingerprint, load_certificates
+from attestation.certificates import Path, Roots, build_path, fingerprint, key_fingerprint, load_certificates
 from attestation.kinds import tdx_collateral
 from attestation.kinds.tdx_evidence import unwrap
 from attestation.kinds.tdx_quote import INTEL_QE_VENDOR, Quote, TdAttributes, parse
@@ -30,6 +30,7 @@ def verify(
     roots: Roots | None = None,
     collateral: bytes | None = None,
     event_log: EventLog | None = None,
+    certificates: tuple[x509.Certificate, ...] = (),
 ) -> Claims:
     """Claims of a TDX quote.
 
@@ -41,6 +42,8 @@ def verify(
         collateral: JSON with the nine fields of Intel's `sgx_ql_qve_collateral_t`; without it the signatures are
             verified and the TCB status stays not evaluated.
         event_log: the CC event log to replay against RTMR 0 to 3.
+        certificates: what is expected on the path from the PCK certificate to the root, in part or whole; the quote
+            carries the path itself.
 
     Raises:
         AttestationError: malformed quote or collateral.
@@ -54,6 +57,8 @@ def verify(
     chain = load_certificates(quote.pck_chain, "TDX quote, PCK chain")
     path = build_path(chain[0], chain[1:], roots or INTEL_SGX, moment)
     checks = [*_signature_checks(quote, chain[0]), *path.checks, _all_used(chain, path)]
+    if certificates:
+        checks.append(_expected_on_path(certificates, path))
     values = _values(quote, path)
     tcb, tcb_claims = tdx_collateral.check(found.quote, collateral, moment, own_roots=roots is not None)
     checks += tcb
@@ -150,6 +155,18 @@ def _all_used(chain: tuple[x509.Certificate, ...], path: Path) -> Check:
     unused = [c.subject.rfc4514_string() for c in chain if c not in path.certificates]
     return judged(
         "pck_chain_on_path", not unused, expected="every certificate of the chain on the path", actual=unused or "all"
+    )
+
+
+def _expected_on_path(given: tuple[x509.Certificate, ...], path: Path) -> Check:
+    """Compares by key: Intel has issued its root twice for one key."""
+    keys = {key_fingerprint(c) for c in path.certificates}
+    strangers = [c.subject.rfc4514_string() for c in given if key_fingerprint(c) not in keys]
+    return judged(
+        "certificates_given",
+        not strangers,
+        expected="every certificate given on the quote's own path",
+        actual=strangers or "so",
     )
 
 

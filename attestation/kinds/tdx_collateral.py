@@ -15,42 +15,11 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from attestation.certificates import Roots, build_path, load_certificates
-from attestation.errors import AttestationError
+from attestation.kinds.tdx_collateral_file import load
 from attestation.result import Check, failed, judged, not_evaluated, passed
 from attestation.roots import INTEL_SGX
 
-_BYTES = ("root_ca_crl", "pck_crl", "tcb_info_signature", "qe_identity_signature")
-_TEXT = ("pck_crl_issuer_chain", "tcb_info_issuer_chain", "tcb_info", "qe_identity_issuer_chain", "qe_identity")
 _CHAINS = ("pck_crl_issuer_chain", "tcb_info_issuer_chain", "qe_identity_issuer_chain")
-
-
-def load(data: bytes) -> dict[str, Any]:
-    """The nine fields of the collateral; byte fields may be hex text or lists of numbers.
-
-    Raises:
-        AttestationError: a field is missing or of another type.
-    """
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise AttestationError(f"TDX collateral: not JSON: {error}") from error
-    if isinstance(document, Mapping) and isinstance(document.get("collateral"), Mapping):
-        document = document["collateral"]
-    if not isinstance(document, Mapping):
-        raise AttestationError("TDX collateral: expected a JSON object")
-    fields: dict[str, Any] = {}
-    for name in _TEXT:
-        value = document.get(name)
-        if not isinstance(value, str):
-            raise AttestationError(f"TDX collateral: {name} must be text, got {type(value).__name__}")
-        fields[name] = value
-    for name in _BYTES:
-        value = document.get(name)
-        try:
-            fields[name] = bytes.fromhex(value) if isinstance(value, str) else bytes(value)  # type: ignore[arg-type]
-        except (ValueError, TypeError) as error:
-            raise AttestationError(f"TDX collateral: {name} must be hex text or bytes: {error}") from error
-    return fields
 
 
 def check(
@@ -78,7 +47,7 @@ def check(
     fields = load(collateral)
     checks = _chain_checks(fields, moment)
     try:
-        report = dcap_qvl.verify(quote, dcap_qvl.QuoteCollateralV3(**fields), int(moment.timestamp()))
+        report = dcap_qvl.verify(quote, dcap_qvl.QuoteCollateralV3(**fields), max(0, int(moment.timestamp())))
     except ValueError as error:
         return [*checks, failed("tcb_collateral", detail=f"collateral does not verify: {error}")], unknown
     tcb = json.loads(fields["tcb_info"])

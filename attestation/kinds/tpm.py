@@ -12,21 +12,19 @@ from typing import Any
 
 from cryptography import x509
 
-from attestation.certificates import Roots
+from attestation.certificates import Roots, may_issue
 from attestation.errors import AttestationError
 from attestation.kinds.hcl import check_hcl_report
-from attestation.kinds.tpm_evidence import TpmEvidence, read
+from attestation.kinds.tpm_evidence import SignedQuote, TpmEvidence, certified_key, read
 from attestation.kinds.tpm_key import ak_checks, spki, trust_checks
-from attestation.result import Check, Claims, compare, failed, judged, not_evaluated
+from attestation.kinds.tpm_quote import bare, covered, nonce_checks, quote_checks
+from attestation.result import Check, Claims, failed, not_evaluated
 from attestation.tcg import replay
-from attestation.tcg.algorithms import digest
 from attestation.tcg.eventlog import EventLog
 from attestation.tcg.eventlog import parse as parse_log
 from attestation.tcg.tpm_structures import (
-    QUOTE,
     Attest,
     PublicKey,
-    parse_attest,
     parse_signature,
     signature_verifies,
 )
@@ -50,7 +48,8 @@ def verify(
         now: when the AK certificate must be valid; the present unless given.
         roots: what the AK certificate's path may end in; Google's EK/AK root unless given.
         certificates: AK certificate and intermediates that travel apart from the evidence.
-        trusted_keys: attestation keys known beforehand (enrolled), instead of a certificate.
+        trusted_keys: attestation keys known beforehand (enrolled), instead of a certificate. Evidence that does not
+            say its AK is verified with the one of these, or of the certificates, that signed it.
         event_log: a log that travels apart from the evidence.
 
     Raises:
@@ -62,33 +61,27 @@ def verify(
     digest_of_evidence = hashlib.sha256(evidence).hexdigest()
     if parsed.quote is None:
         return _log_alone(parsed, log, digest_of_evidence)
-    attest = parse_attest(parsed.quote)
-    key, checks = _key(parsed)
-    body = parsed.quote[2:] if parsed.quote[:4] != b"\xff\x54\x43\x47" else parsed.quote
     assert parsed.signature is not None
-    signature = parse_signature(parsed.signature, key)
-    checks.append(judged("quote_type", attest.kind == QUOTE, expected=f"{QUOTE:#x}", actual=f"{attest.kind:#x}"))
-    checks.append(
-        judged(
-            "quote_signature",
-            signature_verifies(signature, key, body),
-            detail=f"by the attestation key, with {signature.hash_name}",
-        )
-    )
-    if parsed.bank is not None:
-        checks.append(compare("quoted_bank", [parsed.bank], sorted(dict(attest.selections)), "the bank the file names"))
-    checks += _pcr_checks(attest, parsed.pcrs, signature.hash_name)
+    key, checks = _key(parsed, parsed.signature, trusted_keys, certificates)
+    primary = SignedQuote(parsed.quote, parsed.signature, parsed.pcrs, parsed.bank)
+    attest, hash_name, found = quote_checks(primary, key)
+    checks += found
+    quoted = covered(attest, parsed.pcrs)
+    for other in parsed.others:
+        prefix = f"{other.bank}_"
+        also, _, found = quote_checks(other, key, prefix)
+        checks += [*found, *nonce_checks(also.extra_data, nonce, parsed.nonce, prefix)]
+        quoted |= covered(also, other.pcrs)
     checks += ak_checks(parsed, key)
     trust, anchored = trust_checks(parsed, key, certificates, trusted_keys, roots, now or datetime.now(UTC))
     checks += trust
-    checks += _nonce_checks(attest.extra_data, nonce, parsed.nonce)
-    quoted = {
-        bank: {i: v for i, v in values.items() if i in dict(attest.selections).get(bank, ())}
-        for bank, values in parsed.pcrs.items()
-    }
-    quoted = {bank: values for bank, values in quoted.items() if values}
+    checks += nonce_checks(attest.extra_data, nonce, parsed.nonce)
     checks += _log_checks(log, quoted)
-    values = _values(parsed, attest, key, signature.hash_name, quoted, log)
+    if parsed.left_out:
+        checks.append(
+            not_evaluated("other_parts", "parts of the file that are not looked at", actual=list(parsed.left_out))
+        )
+    values = _values(parsed, attest, key, hash_name, quoted, log)
     return Claims(
         "tpm",
         values,
@@ -124,60 +117,26 @@ def _log_alone(parsed: TpmEvidence, log: EventLog | None, digest_of_evidence: st
     )
 
 
-def _key(parsed: TpmEvidence) -> tuple[PublicKey, list[Check]]:
-    if parsed.hcl_report is not None and parsed.key is None:
+def _key(
+    parsed: TpmEvidence,
+    signature: bytes,
+    trusted_keys: tuple[PublicKey, ...],
+    certificates: tuple[x509.Certificate, ...],
+) -> tuple[PublicKey, list[Check]]:
+    """The attestation key: as the file gives it, from Azure's report, or the one of those given that signed."""
+    if parsed.key is not None:
+        return parsed.key, []
+    if parsed.hcl_report is not None:
         return check_hcl_report(parsed.hcl_report)
-    if parsed.key is None:
-        raise AttestationError("TPM evidence: the attestation key is missing")
-    return parsed.key, []
-
-
-def _pcr_checks(attest: Attest, pcrs: Mapping[str, Mapping[int, bytes]], hash_name: str) -> list[Check]:
-    """The digest in the quote against the PCR values beside it (Part 3, section 18.4.1)."""
-    selected = {bank: list(indexes) for bank, indexes in attest.selections}
-    if len(selected) != len(attest.selections):
-        return [failed("pcr_digest", actual=attest.selections, detail="the quote selects a bank twice")]
-    if not any(selected.values()):
-        return [failed("pcr_digest", expected="at least one PCR", actual=selected, detail="the quote selects no PCR")]
-    missing = [f"{bank}:{i}" for bank, indexes in selected.items() for i in indexes if i not in pcrs.get(bank, {})]
-    if missing:
-        return [failed("pcr_digest", expected="a value for every selected PCR", actual=f"missing {missing}")]
-    joined = b"".join(pcrs[bank][i] for bank, indexes in attest.selections for i in indexes)
-    extra = [f"{bank}:{i}" for bank, values in pcrs.items() for i in values if i not in selected.get(bank, ())]
-    checks = [
-        compare(
-            "pcr_digest",
-            attest.pcr_digest.hex(),
-            digest(hash_name, joined).hex(),
-            "the quoted digest of the PCR values",
+    assert parsed.quote is not None
+    given = [*trusted_keys, *(certified_key(c) for c in certificates if may_issue(c, 0))]
+    if not given:
+        raise AttestationError(
+            "TPM evidence: no `ak_public` and no `ak_certificate`, and none was given (--certificates): "
+            "the quote's signer is unknown"
         )
-    ]
-    if extra:
-        checks.append(
-            not_evaluated(
-                "pcrs_outside_quote", "values the quote does not cover are left out of the claims", actual=extra
-            )
-        )
-    return checks
-
-
-def _nonce_checks(extra: bytes, nonce: bytes | None, claimed: bytes | None) -> list[Check]:
-    checks = []
-    if claimed is not None:
-        checks.append(compare("nonce_in_file", claimed.hex(), extra.hex(), "the nonce that the file itself names"))
-    if nonce is None:
-        return [*checks, not_evaluated("nonce", "no nonce was given to compare with", actual=extra.hex())]
-    forms = {nonce, *(digest(name, nonce) for name in ("sha1", "sha256", "sha384", "sha512"))}
-    return [
-        *checks,
-        judged(
-            "nonce",
-            extra in forms,
-            expected=nonce.hex(),
-            actual=extra.hex(),
-            detail="the quote's extraData is the nonce or its hash",
-        ),
-    ]
+    body = bare(parsed.quote)
+    return next((k for k in given if signature_verifies(parse_signature(signature, k), k, body)), given[0]), []
 
 
 def _log_checks(log: EventLog | None, quoted: Mapping[str, Mapping[int, bytes]]) -> list[Check]:

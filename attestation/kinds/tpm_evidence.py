@@ -1,8 +1,9 @@
 """The file layouts in which TPM evidence is found, read into one form.
 
-Accepted, by looking at the content: go-attestation's dump (`AK`, `Quote`, `Log`); an object with `ak_public` and
-`tpm_quote` {message, signature, pcrs} as CoCo's trustee has it; Azure's `hcl_report` beside `quote` or `tpm_quote`;
-our own object (docs/attestation.md, "TPM evidence"); a bare event log. Binary fields are base64 or hex text.
+Accepted, by looking at the content: go-attestation's dump (`AK`, `Quote`, `Log`); go-tpm-tools' message; an object
+with `ak_public` and `tpm_quote` {message, signature, pcrs} as CoCo's trustee has it; Azure's `hcl_report` beside
+`quote` or `tpm_quote`; our own object (docs/attestation.md, "TPM evidence"); a bare event log. Binary fields are base64
+or hex text.
 """
 
 from __future__ import annotations
@@ -17,16 +18,27 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from attestation.certificates import load_certificates
+from attestation.certificates import load_certificates, load_der
 from attestation.errors import AttestationError
+from attestation.kinds import gotpm
+from attestation.kinds.tpm_pcrs import put, read_pcrs
 from attestation.reader import MAX_EVIDENCE
-from attestation.tcg.algorithms import HASHES, SIZES
+from attestation.tcg.algorithms import HASHES, IDS, SIZES
 from attestation.tcg.tpm_structures import Public, PublicKey, parse_public
-from attestation.text import binary
+from attestation.text import binary, plain
 
 _GO_HASHES = {3: "sha1", 5: "sha256", 6: "sha384", 7: "sha512"}
 """Go's crypto.Hash numbers."""
-_SIZE_BANK = {20: "sha1", 32: "sha256", 48: "sha384", 64: "sha512"}
+
+
+@dataclass(frozen=True)
+class SignedQuote:
+    """A further quote by the same key: a TPM signs one per bank."""
+
+    message: bytes
+    signature: bytes
+    pcrs: Mapping[str, Mapping[int, bytes]]
+    bank: str | None
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,9 @@ class TpmEvidence:
     creation: tuple[bytes, bytes, bytes] | None = None
     """TPM2B creation data, its attestation and signature (go-attestation)."""
     hcl_report: bytes | None = None
+    others: tuple[SignedQuote, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Parts of the file that nothing looks at."""
 
 
 def read(evidence: bytes) -> TpmEvidence:
@@ -60,6 +75,9 @@ def read(evidence: bytes) -> TpmEvidence:
     if len(evidence) > MAX_EVIDENCE:
         raise AttestationError(f"TPM evidence: {len(evidence)} bytes, at most {MAX_EVIDENCE} are read")
     if evidence.lstrip()[:1] != b"{":
+        evidence = plain(evidence, "TPM evidence")
+        if gotpm.looks_like(evidence):
+            return _message(gotpm.parse(evidence))
         return TpmEvidence("event-log", event_log=evidence)
     try:
         document = json.loads(evidence)
@@ -70,6 +88,33 @@ def read(evidence: bytes) -> TpmEvidence:
     if isinstance(document.get("AK"), Mapping):
         return _go_attestation(document)
     return _object(document)
+
+
+def _message(message: gotpm.Message) -> TpmEvidence:
+    """The quote of the strongest bank first, the others beside it."""
+    public = parse_public(message.ak_public)
+    if len({quote.bank for quote in message.quotes}) != len(message.quotes):
+        raise AttestationError("TPM evidence: two quotes of one bank")
+    quotes = []
+    for quote in sorted(message.quotes, key=lambda quote: -SIZES[IDS[quote.bank]]):
+        pcrs: dict[str, dict[int, bytes]] = {}
+        for index, value in quote.pcrs.items():
+            put(pcrs, quote.bank, index, value)
+        quotes.append(SignedQuote(quote.message, quote.signature, pcrs, quote.bank))
+    first, *others = quotes
+    return TpmEvidence(
+        "go-tpm-tools",
+        quote=first.message,
+        signature=first.signature,
+        key=public.key,
+        public=public,
+        ak_certificates=tuple(load_der(der, "ak_cert") for der in message.certificates),
+        pcrs=first.pcrs,
+        event_log=message.event_log or None,
+        bank=first.bank,
+        others=tuple(others),
+        left_out=message.left_out,
+    )
 
 
 def _go_attestation(document: Mapping[str, Any]) -> TpmEvidence:
@@ -90,7 +135,7 @@ def _go_attestation(document: Mapping[str, Any]) -> TpmEvidence:
         bank = _GO_HASHES.get(entry.get("DigestAlg", -1))
         if bank is None:
             raise AttestationError(f"TPM evidence: Log.PCRs has DigestAlg {entry.get('DigestAlg')!r}")
-        _put(pcrs, bank, entry["Index"], binary(entry.get("Digest"), "Log.PCRs.Digest"))
+        put(pcrs, bank, entry["Index"], binary(entry.get("Digest"), "Log.PCRs.Digest"))
     creation = None
     parts = [bool(key.get(name)) for name in ("CreateData", "CreateAttestation", "CreateSignature")]
     if any(parts):
@@ -124,31 +169,22 @@ def _bank(algorithm: Any) -> str | None:
     return HASHES[algorithm]
 
 
-def _put(pcrs: dict[str, dict[int, bytes]], bank: str, index: int, value: bytes) -> None:
-    size = next(SIZES[identifier] for identifier, name in HASHES.items() if name == bank)
-    if not 0 <= index < 32 or len(value) != size:
-        raise AttestationError(f"TPM evidence: PCR {index} of {bank} has {len(value)} bytes, expected {size}")
-    if index in pcrs.setdefault(bank, {}):
-        raise AttestationError(f"TPM evidence: PCR {index} of {bank} is listed twice")
-    pcrs[bank][index] = value
-
-
 def _object(document: Mapping[str, Any]) -> TpmEvidence:
     quote: Mapping[str, Any] = document
     for name in ("tpm_quote", "quote"):
         if isinstance(document.get(name), Mapping):
             quote = document[name]
-    message = quote.get("message", quote.get("quote", quote.get("attest")))
+    message = quote.get("message", quote.get("quote", quote.get("attest", quote.get("msg"))))
     log = document.get("event_log", quote.get("event_log", document.get("eventlog")))
     event_log = binary(log, "event_log") if log else None
     if message is None:
         if event_log is None:
             raise AttestationError("TPM evidence: neither a quote (`quote`, `tpm_quote.message`) nor an `event_log`")
-        return TpmEvidence("event-log", event_log=event_log, pcrs=_pcrs(document.get("pcrs")))
-    signature = quote.get("signature", document.get("signature"))
+        return TpmEvidence("event-log", event_log=event_log, pcrs=read_pcrs(document.get("pcrs")))
+    signature = quote.get("signature", quote.get("sig", document.get("signature")))
     hcl = document.get("hcl_report", document.get("report"))
     report = binary(hcl, "hcl_report") if hcl else None
-    key, public, certificates = _ak(document, report)
+    key, public, certificates = _ak(document)
     given = document.get("nonce", quote.get("nonce"))
     return TpmEvidence(
         "azure-hcl" if report else "object",
@@ -157,7 +193,7 @@ def _object(document: Mapping[str, Any]) -> TpmEvidence:
         key=key,
         public=public,
         ak_certificates=certificates,
-        pcrs=_pcrs(quote.get("pcrs", document.get("pcrs"))),
+        pcrs=read_pcrs(quote.get("pcrs", document.get("pcrs"))),
         event_log=event_log,
         nonce=binary(given, "nonce") if given else None,
         hcl_report=report,
@@ -165,8 +201,9 @@ def _object(document: Mapping[str, Any]) -> TpmEvidence:
 
 
 def _ak(
-    document: Mapping[str, Any], report: bytes | None
+    document: Mapping[str, Any],
 ) -> tuple[PublicKey | None, Public | None, tuple[x509.Certificate, ...]]:
+    """The AK as the file gives it, if it does: as public area, as key, or by its certificate."""
     certificates: tuple[x509.Certificate, ...] = ()
     for name in ("ak_certificate", "ak_cert", "ak_certificate_chain"):
         value = document.get(name)
@@ -180,10 +217,8 @@ def _ak(
             key, public = read_key(raw, name)
             return key, public, certificates
     if certificates:
-        return _supported(certificates[0].public_key(), "ak_certificate"), None, certificates
-    if report:
-        return None, None, ()
-    raise AttestationError("TPM evidence: no `ak_public` and no `ak_certificate`: the quote's signer is unknown")
+        return certified_key(certificates[0]), None, certificates
+    return None, None, ()
 
 
 def read_key(raw: bytes, what: str) -> tuple[PublicKey, Public | None]:
@@ -199,38 +234,19 @@ def read_key(raw: bytes, what: str) -> tuple[PublicKey, Public | None]:
     return public.key, public
 
 
+def certified_key(certificate: x509.Certificate) -> PublicKey:
+    """The key of an AK certificate.
+
+    Raises:
+        AttestationError: a key that cannot sign quotes.
+    """
+    try:
+        return _supported(certificate.public_key(), "ak_certificate")
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise AttestationError(f"ak_certificate: its key cannot be used: {error}") from error
+
+
 def _supported(key: object, what: str) -> PublicKey:
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         raise AttestationError(f"{what}: a {type(key).__name__}; TPM attestation keys are RSA or ECC")
     return key
-
-
-def _pcrs(value: Any) -> dict[str, dict[int, bytes]]:
-    """PCR values as {bank: {index: hex}}, {index: hex}, or a list of 24 values; the size tells the bank."""
-    pcrs: dict[str, dict[int, bytes]] = {}
-    if value is None:
-        return pcrs
-    if isinstance(value, list):
-        value = {str(index): entry for index, entry in enumerate(value)}
-    if not isinstance(value, Mapping):
-        raise AttestationError("TPM evidence: pcrs must be an object or a list")
-    for name, entry in value.items():
-        if isinstance(entry, Mapping):
-            bank = str(name).lower().replace("-", "").replace("_", "")
-            if bank not in HASHES.values():
-                raise AttestationError(f"TPM evidence: unknown PCR bank {name!r}")
-            for index, digest in entry.items():
-                _put(pcrs, bank, _index(index), binary(digest, f"pcrs.{name}.{index}"))
-        else:
-            digest = binary(entry, f"pcrs.{name}")
-            if len(digest) not in _SIZE_BANK:
-                raise AttestationError(f"TPM evidence: PCR {name} has {len(digest)} bytes")
-            _put(pcrs, _SIZE_BANK[len(digest)], _index(name), digest)
-    return pcrs
-
-
-def _index(value: Any) -> int:
-    text = str(value).lower().removeprefix("pcr")
-    if not (text.isascii() and text.isdigit() and len(text) <= 2):
-        raise AttestationError(f"TPM evidence: {value!r} is not a PCR index")
-    return int(text)

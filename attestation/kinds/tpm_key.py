@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from attestation.certificates import Roots, build_path, fingerprint
+from attestation.kinds import issuers
 from attestation.kinds.tpm_evidence import TpmEvidence
 from attestation.result import Check, failed, judged, not_evaluated, passed
 from attestation.roots import GCP_EK_AK
@@ -80,6 +81,8 @@ def trust_checks(
     if leaf is None:
         if parsed.ak_certificates or certificates:
             return [failed("ak_trust", detail="none of the certificates given is the attestation key's")], False
+        if roots is not None:
+            return [failed("ak_trust", detail="no certificate of the attestation key leads to the roots given")], False
         return [
             not_evaluated(
                 "ak_trust",
@@ -87,7 +90,8 @@ def trust_checks(
                 "unknown, only that one key vouches for all of it",
             )
         ], False
-    path = build_path(leaf, pool, roots or GCP_EK_AK, now, "ak_")
+    others = [c for c in pool if c != leaf]
+    path = build_path(leaf, others or ([] if roots else issuers.google()), roots or GCP_EK_AK, now, "ak_")
     return [passed("ak_trust", actual=fingerprint(leaf), detail="certificate of the key"), *path.checks], path.anchored
 
 

@@ -152,11 +152,11 @@ def load_release_policy(text: str | bytes, source: str) -> ReleasePolicy:
     try:
         document: Any = yaml.safe_load(text)
         return ReleasePolicy.model_validate(document)
-    except yaml.YAMLError as error:
-        raise AttestationError(f"{source}: not YAML: {error}") from error
     except ValidationError as error:
         problems = (f"{'.'.join(str(p) for p in e['loc']) or 'policy'}: {e['msg']}" for e in error.errors())
         raise AttestationError(f"{source}: {'; '.join(problems)}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that no calendar has
+        raise AttestationError(f"{source}: not YAML: {error}") from error
 
 
 def utc(moment: datetime) -> datetime:

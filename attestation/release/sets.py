@@ -20,8 +20,8 @@ def load_set(text: str | bytes, source: str) -> ReferenceSet:
     try:
         document: Any = yaml.safe_load(text)
         return ReferenceSet.model_validate(document)
-    except yaml.YAMLError as error:
-        raise AttestationError(f"{source}: not YAML: {error}") from error
     except ValidationError as error:
         problems = (f"{'.'.join(str(p) for p in e['loc']) or 'set'}: {e['msg']}" for e in error.errors())
         raise AttestationError(f"{source}: {'; '.join(problems)}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that no calendar has
+        raise AttestationError(f"{source}: not YAML: {error}") from error

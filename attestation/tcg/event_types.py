@@ -61,6 +61,10 @@ LINUX_TEXTS = frozenset({b"LOADED_IMAGE::LoadOptions\0", b"Linux initrd\0"})
 """The same events as early TDX kernels log them, without the tag around the text."""
 
 
+GRUB_TEXTS = (b"grub_cmd: ", b"kernel_cmdline: ", b"module_cmdline: ")
+"""What GRUB puts before the text of an EV_IPL event; the digest is of the text without it and without its NUL."""
+
+
 def name_of(number: int) -> str:
     """The type's name, or `EV_0x…` for one that the profile does not list."""
     return NAMES.get(number, f"EV_0x{number:08x}")

@@ -10,7 +10,7 @@ from attestation.result import Check, failed, judged, not_evaluated, passed
 from attestation.tcg.algorithms import IDS as ALGORITHM_IDS
 from attestation.tcg.algorithms import SIZES, digest, extend
 from attestation.tcg.event_data import variable_parts
-from attestation.tcg.event_types import HASHES_DATA, LINUX_TAGS, LINUX_TEXTS, SEPARATOR
+from attestation.tcg.event_types import GRUB_TEXTS, HASHES_DATA, LINUX_TAGS, LINUX_TEXTS, SEPARATOR
 from attestation.tcg.eventlog import Event, EventLog
 
 _STARTUP = b"StartupLocality\0"
@@ -67,6 +67,9 @@ def data_matches(event: Event) -> bool | None:
     UEFI variables are measured as the whole UEFI_VARIABLE_DATA or as the value alone: firmware does either. Some
     versions of shim log one byte more than they measure.
     """
+    if event.type == "EV_IPL":
+        before = next((words for words in GRUB_TEXTS if event.data.startswith(words)), None)
+        return None if before is None else _hashes(event, [event.data[len(before) :].rstrip(b"\0")])
     linux = int.from_bytes(event.data[:4], "little") in LINUX_TAGS or event.data in LINUX_TEXTS
     tagged = event.type == "EV_EVENT_TAG" and not linux
     if not event.digests or not (tagged or event.type in HASHES_DATA):
@@ -79,6 +82,11 @@ def data_matches(event: Event) -> bool | None:
             return False
     if event.type in {"EV_EFI_ACTION", "EV_ACTION"}:
         covered.append(event.data.rstrip(b"\0"))
+    return _hashes(event, covered)
+
+
+def _hashes(event: Event, covered: Sequence[bytes]) -> bool:
+    """True when one of `covered` has the event's digest in every bank."""
     known = [name for name in event.digests if name in ALGORITHM_IDS]
     return any(all(digest(name, data) == event.digests[name] for name in known) for data in covered)
 

@@ -221,9 +221,24 @@ def _bucket(inventory: Inventory, resource: Planned) -> None:
     if retention := one(values.get("retention_policy")):
         locked = bool(retention.get("is_locked"))
         data["retentionPolicy"] = {"retentionPeriod": str(retention.get("retention_period", "0")), "isLocked": locked}
+    data["versioning"] = {"enabled": bool(one(values.get("versioning")).get("enabled"))}
+    data["lifecycle"] = {"rule": [_lifecycle(rule) for rule in many(values.get("lifecycle_rule"))]}
+    if soft := one(values.get("soft_delete_policy")):
+        data["softDeletePolicy"] = {"retentionDurationSeconds": str(soft.get("retention_duration_seconds", "0"))}
     inventory.add(
         f"//storage.googleapis.com/{_text(values, 'name')}", "storage.googleapis.com/Bucket", data, _project(values)
     )
+
+
+_LIVE: Final = {"LIVE": True, "ARCHIVED": False}
+
+
+def _lifecycle(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """A lifecycle rule in the API's words: Terraform's `with_state` is `isLive` there, and absent for either."""
+    condition = {name: value for name, value in one(rule.get("condition")).items() if value not in (None, [], "")}
+    state = _LIVE.get(str(condition.pop("with_state", "")))
+    spelt = camel(condition) | ({} if state is None else {"isLive": state})
+    return {"action": camel(dict(one(rule.get("action")))), "condition": spelt}
 
 
 def _bucket_list(member: str) -> Callable[[Inventory, Planned], None]:

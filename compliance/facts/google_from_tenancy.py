@@ -100,5 +100,6 @@ def google_scope_of(fleet: Fleet, *, local: bool) -> GoogleScope | None:
 
 def _digests(fleet: Fleet, tenant: Tenant) -> tuple[str, ...]:
     image = fleet.platform.clouds["gcp"].images[tenant.compute.image]
-    started = (image.container.rpartition("@")[2],) if image.container else ()
-    return tuple(dict.fromkeys((*started, *image.also_accepted)))
+    trial = (image.trial,) if tenant.id in image.canaries else ()
+    named = [one.rpartition("@")[2] for one in (*trial, image.container) if one]
+    return tuple(dict.fromkeys((*named, *image.also_accepted)))

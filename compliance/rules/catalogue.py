@@ -35,6 +35,7 @@ from compliance.rules.google import compute as google_compute
 from compliance.rules.google import governance as google_governance
 from compliance.rules.google import keys as google_keys
 from compliance.rules.google import perimeter as google_perimeter
+from compliance.rules.google import retention as google_retention
 from compliance.rules.google import storage as google_storage
 from compliance.rules.model import Rule
 
@@ -94,6 +95,7 @@ GOOGLE_RULES: tuple[Rule, ...] = tuple(
             *google_keys.RULES,
             *google_compute.RULES,
             *google_governance.RULES,
+            *google_retention.RULES,
         ),
         key=lambda rule: (list(ROOMS).index(rule.room), rule.id),
     )

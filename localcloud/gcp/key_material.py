@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +23,11 @@ class Version:
 
 
 class KeyMaterial:
-    """The versions of every key, made when a key is first used and kept below `path`."""
+    """The versions of every key, made when a key is first used and kept below `path`; may be used by many threads."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.RLock()
         self._keys: dict[str, list[Version]] = {}
         if path.exists():
             held = json.loads(path.read_text(encoding="utf-8"))
@@ -36,24 +38,27 @@ class KeyMaterial:
 
     def versions(self, key: str) -> list[Version]:
         """The versions of a key, oldest first; the last is the primary one."""
-        if key not in self._keys:
-            self._keys[key] = [Version(os.urandom(32))]
-            self._keep()
-        return self._keys[key]
+        with self._lock:
+            if key not in self._keys:
+                self._keys[key] = [Version(os.urandom(32))]
+                self._keep()
+            return self._keys[key]
 
     def rotate(self, key: str) -> int:
         """A new primary version; its number."""
-        self.versions(key).append(Version(os.urandom(32)))
-        self._keep()
-        return len(self._keys[key])
+        with self._lock:
+            self.versions(key).append(Version(os.urandom(32)))
+            self._keep()
+            return len(self._keys[key])
 
     def set_state(self, key: str, number: int, state: str) -> None:
         """Changes the state of a version; a destroyed one loses its material."""
-        version = self.versions(key)[number - 1]
-        version.state = state
-        if state == "DESTROYED":
-            version.material = b""
-        self._keep()
+        with self._lock:
+            version = self.versions(key)[number - 1]
+            version.state = state
+            if state == "DESTROYED":
+                version.material = b""
+            self._keep()
 
     def encrypt(self, key: str, plaintext: bytes, authenticated: bytes) -> tuple[int, bytes] | None:
         """Number of the primary version and the ciphertext; None when that version is not enabled."""

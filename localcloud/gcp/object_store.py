@@ -52,7 +52,9 @@ class ObjectStore:
 
     def names(self, bucket: str, prefix: str) -> list[Stored]:
         """The objects of a bucket whose names start so, by name."""
-        found = [one for (held, name), one in self._objects.items() if held == bucket and name.startswith(prefix)]
+        with self._lock:
+            held = list(self._objects.values())
+        found = [one for one in held if one.bucket == bucket and one.name.startswith(prefix)]
         return sorted(found, key=lambda one: one.name.encode())
 
     def put(self, bucket: str, name: str, body: bytes, content_type: str, metadata: dict[str, str]) -> Stored:

@@ -45,10 +45,19 @@ def _bucket(inventory: Inventory, resource: Resource) -> None:
         data["logging"] = rest(logging)
     rules = resource.blocks("lifecycle_rule")
     if rules:
-        data["lifecycle"] = {"rule": [rest(rule) for rule in rules]}
+        data["lifecycle"] = {"rule": [_lifecycle(rule) for rule in rules]}
     put(
         inventory, resource, f"//storage.googleapis.com/{name}", "storage.googleapis.com/Bucket", data, data["location"]
     )
+
+
+def _lifecycle(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """A lifecycle rule; the state of objects that Terraform writes as a word is a boolean in the API."""
+    found: dict[str, Any] = rest(rule)
+    state = found["condition"].pop("withState", "ANY")
+    if state != "ANY":
+        found["condition"]["isLive"] = state == "LIVE"
+    return found
 
 
 def _ring(inventory: Inventory, resource: Resource) -> None:

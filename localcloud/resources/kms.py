@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.access import Access, ContextValue
+from localcloud.errors import ApiError
 from localcloud.identity import Caller
 from localcloud.operation import Operation
 
@@ -37,9 +38,7 @@ def accesses(operation: Operation, caller: Caller, region: str) -> tuple[Access,
     if name in _NO_KEY:
         return (Access(f"kms:{name}", "*", caller.account, context(operation, caller, "")),)
     if name == "ReEncrypt":
-        source = key_of_ciphertext(
-            operation.params.get("CiphertextBlob"), operation.text("SourceKeyId"), caller, region
-        )
+        source = _source_key(operation, "SourceKeyId", caller, region)
         target = key_arn(operation.text("DestinationKeyId"), caller, region)
         source_context = encryption_context(operation.params.get("SourceEncryptionContext"))
         target_context = encryption_context(operation.params.get("DestinationEncryptionContext"))
@@ -51,7 +50,7 @@ def accesses(operation: Operation, caller: Caller, region: str) -> tuple[Access,
     if name in {"CreateAlias", "DeleteAlias", "UpdateAlias"}:
         return _alias_accesses(operation, caller, region)
     if name == "Decrypt":
-        arn = key_of_ciphertext(operation.params.get("CiphertextBlob"), operation.text("KeyId"), caller, region)
+        arn = _source_key(operation, "KeyId", caller, region)
     elif name == "RetireGrant" and not operation.text("KeyId"):
         arn = _key_of_grant_token(operation.text("GrantToken"), caller, region)
     else:
@@ -97,8 +96,42 @@ def key_arn(identifier: str, caller: Caller, region: str) -> str:
     return f"arn:aws:kms:{where}:{account}:{name if name.startswith('alias/') else 'key/' + name}"
 
 
-def key_of_ciphertext(blob: Any, named: str, caller: Caller, region: str) -> str:
-    """The ARN of the key that made `blob`; where the blob cannot be read, of the key that the request names.
+_NAMES_OF_SOURCE_KEY = {"Decrypt": "KeyId", "ReEncrypt": "SourceKeyId"}
+
+
+def _source_key(operation: Operation, name: str, caller: Caller, region: str) -> str:
+    """The key that a decryption is decided on: the one that the request names, else the one that made the blob."""
+    named = operation.text(name)
+    if named:
+        return key_arn(named, caller, region)
+    made = key_of_ciphertext(operation.params.get("CiphertextBlob"))
+    return made or f"arn:aws:kms:{region}:{caller.account}:key/unknown"
+
+
+def refuse_another_keys_ciphertext(operation: Operation, caller: Caller, region: str) -> None:
+    """Refuses a ciphertext that another key made than the one that the request names.
+
+    AWS decides on the key that is named and then uses no other (API Reference, Decrypt and ReEncrypt).
+
+    Raises:
+        ApiError: `IncorrectKeyException`, or `InvalidCiphertextException` where no key of this cloud made it.
+    """
+    named = operation.text(_NAMES_OF_SOURCE_KEY.get(operation.name, ""))
+    if not named:
+        return
+    made = key_of_ciphertext(operation.params.get("CiphertextBlob"))
+    if made is None:
+        raise ApiError("InvalidCiphertextException", "No key made this ciphertext", 400)
+    if made != key_arn(named, caller, region):
+        raise ApiError(
+            "IncorrectKeyException",
+            "The key ID in the request does not identify a CMK that can perform this operation.",
+            400,
+        )
+
+
+def key_of_ciphertext(blob: Any) -> str | None:
+    """The ARN of the key that made `blob`, or None where the blob is of no key of this cloud.
 
     moto's ciphertext starts with the 36 characters of the key id (`moto.kms.utils`).
     """
@@ -110,7 +143,7 @@ def key_of_ciphertext(blob: Any, named: str, caller: Caller, region: str) -> str
         for where in list(dict.keys(regions)):
             if key_id in regions[where].keys:
                 return f"arn:aws:kms:{where}:{account}:key/{key_id}"
-    return key_arn(named, caller, region) if named else f"arn:aws:kms:{region}:{caller.account}:key/unknown"
+    return None
 
 
 def decode_blob(blob: Any) -> bytes:

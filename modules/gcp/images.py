@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from modules.gcp.errors import ConstructError
 from modules.gcp.site import GcpSite
+from modules.policy.gcp_release import started
 
 _REFERENCE = re.compile(
     r"(?P<location>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>[a-z0-9-]+)/(?P<repository>[a-z0-9-]+)/.+@sha256:[0-9a-f]{64}"
@@ -24,7 +25,7 @@ class Registry:
 
 def reference(site: GcpSite) -> str:
     """The image that the tenant's machines start. Raises `ConstructError` where platform.yaml has none by digest."""
-    container = site.image.container
+    container = started(site.image, site.tenant.id)
     if container is None:
         msg = f"clouds.gcp.images.{site.tenant.compute.image}: no container. Write the image's reference by digest"
         raise ConstructError(msg)

@@ -44,7 +44,7 @@ def gcp_scope(fleet: Fleet, tenant: Tenant, *, local: bool) -> GcpScope:
 def release_policy(scope: GcpScope, tenant: Tenant, cloud: Cloud) -> ReleasePolicy:
     """To whom the tenant's keys are released: its own trainer on its own kind of machine, with an accepted image."""
     shape, image = cloud.shapes[tenant.compute.shape], cloud.images[tenant.compute.image]
-    reference = ReferenceSet(name=tenant.compute.image, version=1, image_digests=digests(image))
+    reference = ReferenceSet(name=tenant.compute.image, version=1, image_digests=digests(image, tenant.id))
     return ReleasePolicy(
         tenant=tenant.id,
         purpose="data",
@@ -65,10 +65,19 @@ def release_policy(scope: GcpScope, tenant: Tenant, cloud: Cloud) -> ReleasePoli
     )
 
 
-def digests(image: Image) -> tuple[str, ...]:
-    """The digests to which keys are released: the image that machines start, and those that are still accepted."""
-    started = (image.container.rpartition("@")[2],) if image.container else ()
-    return tuple(dict.fromkeys((*started, *image.also_accepted)))
+def started(image: Image, tenant_id: str) -> str | None:
+    """The image that a tenant's machines run: the one on trial for a canary, else the one for everybody."""
+    return image.trial if image.trial is not None and tenant_id in image.canaries else image.container
+
+
+def digests(image: Image, tenant_id: str) -> tuple[str, ...]:
+    """The digests to which a tenant's keys are released.
+
+    The image that its machines run comes first, then the one for everybody (which opens a canary's keys too, so that a
+    trial can be broken off), then those that are still accepted.
+    """
+    named = [one.rpartition("@")[2] for one in (started(image, tenant_id), image.container) if one]
+    return tuple(dict.fromkeys((*named, *image.also_accepted)))
 
 
 def _confidential_gpu(cloud: Cloud, shape: Shape) -> str:
@@ -100,7 +109,7 @@ def check(fleet: Fleet) -> None:
             provider(release_policy(gcp_scope(fleet, tenant, local=True), tenant, cloud))
         except AttestationError as error:
             field = f"clouds.gcp.images.{tenant.compute.image}.also_accepted"
-            count = len(digests(cloud.images[tenant.compute.image]))
+            count = len(digests(cloud.images[tenant.compute.image], tenant.id))
             way_out = "Take out digests that no machine runs any more"
             problems.append(Problem(PLATFORM_FILE, 0, field, f"{count} digests", str(error), way_out))
     if problems:

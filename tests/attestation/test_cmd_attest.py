@@ -78,9 +78,12 @@ def test_malformed_is_two(run, kind, evidence):
     assert message
 
 
-@pytest.mark.parametrize("arguments", [["--nonce", "xyz"], ["--at", "yesterday"]])
+@pytest.mark.parametrize("arguments", [["--nonce", "xyz"], ["--nonce", ""], ["--nonce", "0x"], ["--at", "yesterday"]])
 def test_bad_options_are_two(run, arguments):
-    assert run("verify", "tpm", as_bytes(Tpm().evidence(boot_log())), *arguments)[0] == 2
+    code, out, message = run("verify", "tpm", as_bytes(Tpm().evidence(boot_log())), *arguments, "--json")
+    assert code == 2
+    assert json.loads(out)["verdict"] == "malformed"
+    assert arguments[0] in message
 
 
 def test_a_missing_file_is_two(tmp_path):
@@ -176,3 +179,26 @@ def test_compile_gives_the_three_forms(tmp_path):
     for kind in offline:
         AppraisalPolicy.model_validate(offline[kind]["ordinary"])
     assert isinstance(run("azure").exception, CommandError)
+
+
+def test_a_tdx_chain_of_somebody_else_is_rejected(run):
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    intel, other = Authority(ec.SECP256R1()), Authority(ec.SECP256R1())
+    quote = tdx_quote(intel)
+    root = {"root": pem(intel.root)}
+    assert run("verify", "tdx", quote, *AT, certificates=pem(intel.middle, intel.root), **root)[0] == 0
+    assert run("verify", "tdx", quote, *AT, certificates=pem(other.middle, other.root), **root)[0] == 1
+
+
+def test_a_root_for_a_quote_whose_key_nothing_certifies_is_rejected(run):
+    evidence = as_bytes(Tpm().evidence(boot_log()))
+    assert run("verify", "tpm", evidence, *AT)[0] == 0
+    assert run("verify", "tpm", evidence, *AT, root=pem(Authority().root))[0] == 1
+
+
+@pytest.mark.parametrize(
+    "policy", [b"waivers: 2001-13-45", b"a: &a [*a]", b"7", b"\0", b"[" * 3000, b"kinds: tpm", b"!!python/object:x y"]
+)
+def test_a_policy_of_another_type_is_two(run, policy):
+    assert run("verify", "tpm", as_bytes(Tpm().evidence(boot_log())), *AT, policy=policy)[0] == 2

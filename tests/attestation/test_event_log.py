@@ -147,3 +147,17 @@ def test_exit_boot_services_missing_from_the_log_is_made_up_for():
     assert "log lacks" in checks["event_log"].detail
     other = parse(boot_log(banks) + event(5, 5, b"unexpected", banks))
     assert replay.check_pcrs(other, "sha256", pcrs)[0].ok is False
+
+
+@pytest.mark.parametrize("words", ["grub_cmd: ", "kernel_cmdline: ", "module_cmdline: "])
+def test_the_text_of_a_grub_command_is_what_was_measured(words):
+    def log(shown, measured):
+        return parse(
+            boot_log(("sha256",), extra=event(8, 13, words.encode() + shown + b"\0", ("sha256",), measured=measured))
+        )
+
+    def wrong(found):
+        return next(c for c in replay.consistency(found) if c.name == "event_data_digests").ok is False
+
+    assert not wrong(log(b"linux /vmlinuz ro", b"linux /vmlinuz ro"))
+    assert wrong(log(b"linux /vmlinuz ro", b"linux /vmlinuz ro init=/bin/sh"))

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from attestation.errors import AttestationError
 from attestation.kinds.gcp_token_keys import load_keys
@@ -94,6 +95,26 @@ def test_certificates_by_key_id():
     assert verdict(issuer.token(), certificates=(json.dumps({"key-1": key.decode()}).encode(),)).accepted
     assert not verdict(issuer.token(), certificates=(json.dumps({"key-2": key.decode()}).encode(),)).accepted
     assert not verdict(issuer.token(), certificates=(json.dumps({"key-1": other.decode()}).encode(),)).accepted
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("use", "enc"), ("alg", "RS512"), ("alg", None), ("key_ops", ["sign"]), ("kty", "EC")]
+)
+def test_a_key_for_something_else_is_not_used(name, value):
+    issuer = TokenIssuer()
+    entry = json.loads(issuer.jwks())["keys"][0]
+    assert verdict(issuer.token(), certificates=(json.dumps({"keys": [entry]}).encode(),)).accepted
+    changed = json.dumps({"keys": [entry | {name: value}]}).encode()
+    assert not verdict(issuer.token(), certificates=(changed,)).accepted
+
+
+def test_a_short_key_is_malformed():
+    with pytest.raises(AttestationError, match="2048"):
+        load_keys(
+            rsa.generate_private_key(65537, 1024)
+            .public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        )
 
 
 @pytest.mark.parametrize("data", [b"{", b'"x"', b'{"keys": 7}', b"", b'{"a": "-----BEGIN x"}'])

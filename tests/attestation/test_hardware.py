@@ -1,5 +1,6 @@
 """TDX, SEV-SNP and NVIDIA evidence made under roots of our own."""
 
+import base64
 import hashlib
 import json
 import struct
@@ -190,6 +191,10 @@ def test_snp_appraisal(vendor, change, policy, check):
 # --- NVIDIA
 
 
+def b64(data):
+    return base64.b64encode(data).decode()
+
+
 def test_nvidia_report_in_every_layout(vendor):
     raw, leaf = nvidia_report(vendor)
     chain = [leaf, vendor.middle, vendor.root]
@@ -205,6 +210,22 @@ def test_nvidia_report_in_every_layout(vendor):
     assert failing(nvidia.verify(json.dumps(wrong).encode(), roots=vendor.roots, now=NOW)) == {"nonce_in_file"}
     wrong = {**entry, "arch": "BLACKWELL"}
     assert failing(nvidia.verify(json.dumps(wrong).encode(), roots=vendor.roots, now=NOW)) == {"architecture"}
+
+
+def test_nvidia_lists_with_one_nonce_for_all(vendor):
+    raw, leaf = nvidia_report(vendor)
+    chain = pem(leaf, vendor.middle, vendor.root)
+    encoded = {"evidence": b64(raw), "certificate": b64(chain)}
+    older = {"attestationReportHexStr": raw.hex(), "certChainBase64Encoded": b64(chain)}
+    twice = {"evidence": b64(raw.hex().encode()), "certificate": b64(chain)}
+    for entry in (encoded, older, twice):
+        for name in ("evidence_list", "evidences", "evidence"):
+            document = {"nonce": "42" * 32, "arch": "HOPPER", name: [entry]}
+            assert nvidia.verify(json.dumps(document).encode(), roots=vendor.roots, now=NOW).genuine
+            wrong = document | {"nonce": "43" * 32}
+            assert failing(nvidia.verify(json.dumps(wrong).encode(), roots=vendor.roots, now=NOW)) == {"nonce_in_file"}
+            wrong = document | {"arch": "BLACKWELL"}
+            assert failing(nvidia.verify(json.dumps(wrong).encode(), roots=vendor.roots, now=NOW)) == {"architecture"}
 
 
 def test_nvidia_nonce_firmware_and_root(vendor):

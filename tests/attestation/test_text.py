@@ -83,6 +83,13 @@ def test_base64_that_no_encoder_writes_is_malformed():
         plain(text[:-3] + b"B==", "evidence")
 
 
+def test_hex_of_both_cases_is_malformed():
+    text = bytes(range(64)).hex()
+    assert plain(text.encode(), "evidence") == plain(text.upper().encode(), "evidence") == bytes(range(64))
+    with pytest.raises(AttestationError, match="both cases"):
+        plain(text.replace("a", "A", 1).encode(), "evidence")
+
+
 def test_binary_evidence_is_left_alone():
     assert plain(REPORT, "evidence") is REPORT
     assert plain(b"abcd", "evidence") == b"abcd"
@@ -98,3 +105,21 @@ def test_a_nitro_document_in_json(name):
 def test_json_without_a_nitro_document_is_malformed(document):
     with pytest.raises(AttestationError, match="nitro evidence"):
         verdict("nitro", document)
+
+
+@pytest.mark.parametrize("kind", RAW)
+def test_no_changed_root_file_is_trusted(kind):
+    """A root from a file must be signed by itself, so every byte of it counts."""
+    chain = (CHAINS[kind],) if kind in CHAINS else ()
+    tried = 0
+    for at in range(0, len(ROOTS[kind]), 3):
+        changed = ROOTS[kind][:at] + bytes([ROOTS[kind][at] ^ 1]) + ROOTS[kind][at + 1 :]
+        try:
+            accepted = judge(
+                kind, Inputs(RAW[kind], certificates=chain, roots=(changed,), at=NOW), AppraisalPolicy()
+            ).accepted
+        except AttestationError:
+            accepted = False
+        assert not accepted, f"offset {at}"
+        tried += 1
+    assert tried > 100

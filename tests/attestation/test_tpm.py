@@ -167,3 +167,26 @@ def test_policy_reasons_are_in_words():
         "secure_boot",
         "pcr_banks",
     }
+
+
+@pytest.mark.parametrize("ecc", [True, False])
+def test_evidence_without_its_key_is_verified_with_the_one_given(ecc):
+
+    machine, other, authority = Tpm(ecc=ecc), Tpm(ecc=ecc), Authority()
+    document = machine.evidence(boot_log())
+    del document["ak_public"]
+    evidence = as_bytes(document)
+    leaf = authority.leaf("AK", machine.key.public_key())
+    chain, roots = pem(leaf, authority.middle), (pem(authority.root),)
+
+    def verdict(*files):
+        return judge("tpm", Inputs(evidence, certificates=files, roots=roots, at=NOW), AppraisalPolicy())
+
+    assert verdict(chain).accepted
+    assert verdict(chain).claims.anchored
+    assert verdict(machine.public).claims.anchored
+    assert verdict(tpm2b(other.public), tpm2b(machine.public)).accepted
+    assert not verdict(other.public).accepted
+    assert not verdict(pem(authority.leaf("AK", other.key.public_key()), authority.middle)).accepted
+    with pytest.raises(AttestationError, match="--certificates"):
+        verdict()

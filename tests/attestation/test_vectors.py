@@ -1,5 +1,7 @@
 """Real evidence made by others: what it says and that it verifies."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from attestation.policy import AppraisalPolicy
@@ -81,3 +83,11 @@ def test_a_chip_certificate_alone_leads_to_the_published_root():
     assert claims.genuine
     assert claims.anchored
     assert claims.values["product"] == "Milan"
+
+
+@pytest.mark.parametrize("year", [1, 1969, 9999])
+def test_collateral_at_a_time_far_away_is_rejected(year):
+    quote, collateral = vector("tdx/tdx_quote"), vector("tdx/tdx_quote_collateral.json")
+    verdict = judge("tdx", Inputs(quote, collateral=collateral, at=datetime(year, 1, 2, tzinfo=UTC)), AppraisalPolicy())
+    assert not verdict.accepted
+    assert "tcb_collateral" in " ".join(verdict.reasons)

@@ -18,8 +18,9 @@ def test_decryption_is_decided_on_the_key_that_encrypted(rig):
     limited = rig.client("kms", credentials=user(rig, allow("kms:Decrypt", open_key)))
     code, message = refused(limited.decrypt, CiphertextBlob=blob)
     assert (code, secret in message) == ("AccessDeniedException", True)
-    # Naming another key does not help.
-    assert refused(limited.decrypt, CiphertextBlob=blob, KeyId=open_key)[0] == "AccessDeniedException"
+    # The key that is named decides, and no other is used: naming another key does not help.
+    assert refused(limited.decrypt, CiphertextBlob=blob, KeyId=secret)[0] == "AccessDeniedException"
+    assert refused(limited.decrypt, CiphertextBlob=blob, KeyId=open_key)[0] == "IncorrectKeyException"
     other = kms.encrypt(KeyId=open_key, Plaintext=b"y")["CiphertextBlob"]
     assert limited.decrypt(CiphertextBlob=other)["Plaintext"] == b"y"
 
@@ -59,6 +60,30 @@ def test_another_accounts_key_needs_both_sides(rig, tenants):
     assert refused(
         mine.create_grant, KeyId=key, GranteePrincipal=f"arn:aws:iam::{tenants['acme']}:root", Operations=["Decrypt"]
     )
+
+
+def test_a_key_of_one_account_opens_no_ciphertext_of_anothers(rig, tenants):
+    mine, theirs = rig.client("kms", "acme"), rig.client("kms", "globex")
+    my_key, their_key = (client.create_key()["KeyMetadata"]["Arn"] for client in (mine, theirs))
+    my_blob = mine.encrypt(KeyId=my_key, Plaintext=b"mine")["CiphertextBlob"]
+    their_blob = theirs.encrypt(KeyId=their_key, Plaintext=b"theirs")["CiphertextBlob"]
+    mine.create_alias(AliasName="alias/data", TargetKeyId=my_key)
+    for name in (my_key, my_key.rpartition("/")[2], "alias/data"):
+        assert refused(mine.decrypt, CiphertextBlob=their_blob, KeyId=name)[0] == "IncorrectKeyException"
+        assert mine.decrypt(CiphertextBlob=my_blob, KeyId=name)["Plaintext"] == b"mine"
+    assert refused(mine.decrypt, CiphertextBlob=my_blob, KeyId=their_key)[0] == "AccessDeniedException"
+    assert refused(mine.decrypt, CiphertextBlob=their_blob)[0] == "AccessDeniedException"
+    again = {"DestinationKeyId": my_key}
+    assert refused(mine.re_encrypt, CiphertextBlob=their_blob, **again)[0] == "AccessDeniedException"
+    assert refused(mine.re_encrypt, CiphertextBlob=their_blob, SourceKeyId=my_key, **again)[0] == (
+        "IncorrectKeyException"
+    )
+    assert refused(mine.re_encrypt, CiphertextBlob=my_blob, SourceKeyId=their_key, **again)[0] == (
+        "AccessDeniedException"
+    )
+    assert mine.re_encrypt(CiphertextBlob=my_blob, SourceKeyId=my_key, **again)["KeyId"] == my_key
+    # Bytes that no key made are invalid, whichever key is named.
+    assert refused(mine.decrypt, CiphertextBlob=b"x" * 64, KeyId=my_key)[0] == "InvalidCiphertextException"
 
 
 def test_a_grant_opens_its_operations_within_its_constraints(rig, tenants):

@@ -2,16 +2,20 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from compliance.facts.from_tenancy import scope_of
+from compliance.planned.judge import judge_plans
+from compliance.results import Verdict
 from stacks.app import synthesise
 from stacks.errors import StackError
 from stacks.gcp_base import NO_CREDENTIALS
 from tenancy.errors import SpecError
 from tenancy.lifecycle import State
-from tests.stacks.google import NUMBERS, mixed_fleet
+from tests.stacks.google import NUMBERS, mixed_fleet, two_on_google, with_gpu
 from tests.stacks.synthesis import ENDPOINT, stacks_of, with_tenant
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -67,6 +71,62 @@ def test_golden_shape(google, profile):
     }
     path = GOLDEN / f"gcp-{profile}.json"
     assert shape == json.loads(path.read_text()), f"{path}:\n{json.dumps(shape, indent=2)}"
+
+
+SETTINGS = (
+    "google_access_context_manager_service_perimeter",
+    "google_compute_instance_template",
+    "google_compute_network",
+    "google_compute_route",
+    "google_compute_subnetwork",
+    "google_iam_deny_policy",
+    "google_iam_principal_access_boundary_policy",
+    "google_iam_workload_identity_pool_provider",
+    "google_kms_crypto_key",
+    "google_kms_crypto_key_iam_policy",
+    "google_org_policy_policy",
+    "google_storage_bucket",
+)
+"""Types whose every argument is in the golden file: what a reviewer of a change has to see."""
+
+
+def settings(stacks: dict) -> dict:
+    """Arguments by stack and address; references and what documents hold are written out as they are."""
+    return {
+        name: {
+            f"{kind}.{label}": {k: v for k, v in body.items() if k not in ("//", "depends_on")}
+            for kind in SETTINGS
+            for label, body in sorted(stack.body["resource"].get(kind, {}).items())
+        }
+        for name, stack in sorted(stacks.items())
+        if name in LAYERS
+    }
+
+
+def golden(path: Path, found: dict) -> None:
+    """Compares with a golden file; what differs is printed by stack and address, as it is and as it should be."""
+    held = json.loads(path.read_text())
+    changed = {
+        f"{name} {address}": {"golden": held.get(name, {}).get(address), "now": found.get(name, {}).get(address)}
+        for name in {*held, *found}
+        for address in {*held.get(name, {}), *found.get(name, {})}
+        if held.get(name, {}).get(address) != found.get(name, {}).get(address)
+    }
+    assert changed == {}, f"{path}: change these, once you have read them:\n{json.dumps(changed, indent=1)}"
+
+
+def test_golden_settings(google, profile):
+    golden(GOLDEN / f"gcp-{profile}-settings.json", settings(google))
+
+
+def test_golden_settings_of_a_confidential_gpu(mixed, tmp_path):
+    """The machine that is bought for a limited time, its GPU in confidential mode, and the condition for its keys."""
+    found = settings(stacks_of(with_gpu(mixed), "cloud", tmp_path, ["initech"]))
+    wanted = ("google_compute_instance_template", "google_iam_workload_identity_pool_provider")
+    golden(
+        GOLDEN / "gcp-gpu-settings.json",
+        {name: {a: v for a, v in held.items() if a.startswith(wanted)} for name, held in found.items()},
+    )
 
 
 def test_only_the_stacks_of_the_clouds_concerned_are_written(mixed, google, tmp_path):
@@ -136,6 +196,29 @@ def test_the_organisation_prints_the_numbers_that_the_files_need(google):
 def test_a_layer_that_refers_to_another_needs_it(mixed, tmp_path):
     with pytest.raises(StackError, match="layer gcp-audit: refers to gcp-organisation"):
         stacks_of(mixed, "cloud", tmp_path, ["initech"], layers=["gcp-audit"])
+
+
+def test_canaries_run_the_image_on_trial_and_nobody_else_does(tmp_path):
+    """The rules read the same platform file and agree: what a canary runs is accepted, and for canaries only."""
+    fleet = two_on_google()
+    cloud = fleet.platform.clouds["gcp"]
+    trial = "us-docker.pkg.dev/bh-images/trainer/cpu@sha256:" + "7e" * 32
+    image = cloud.images["trainer-cpu"].model_copy(update={"trial": trial, "canaries": ("umbra",)})
+    cloud = cloud.model_copy(update={"images": {**cloud.images, "trainer-cpu": image}})
+    platform = fleet.platform.model_copy(update={"clouds": {**fleet.platform.clouds, "gcp": cloud}})
+    fleet = replace(fleet, platform=platform)
+    stacks = stacks_of(fleet, "cloud", tmp_path, ["initech", "umbra"])
+    runs = {
+        tenant: stacks[f"{tenant}-compute"].one("google_compute_instance_template")["metadata"]["tee-image-reference"]
+        for tenant in ("initech", "umbra")
+    }
+    assert runs == {"initech": image.container, "umbra": trial}
+    documents = {name: stack.body for name, stack in stacks.items()}
+    found = judge_plans(documents, scope_of(fleet, local=False), datetime(2026, 3, 1, tzinfo=UTC))
+    assert [(r.rule, r.tenant, r.reason) for r, _ in found.of(Verdict.FAIL, Verdict.INDETERMINATE)] == []
+    documents["initech-compute"] = json.loads(json.dumps(documents["initech-compute"]).replace(image.container, trial))
+    found = judge_plans(documents, scope_of(fleet, local=False), datetime(2026, 3, 1, tzinfo=UTC))
+    assert {(r.rule, r.tenant) for r, _ in found.of(Verdict.FAIL)} == {("node.gcp-image", "initech")}
 
 
 def test_a_quarantined_tenants_projects_move_to_the_quarantine_folder(mixed, tmp_path):

@@ -131,6 +131,7 @@ def test_a_fleet_without_google_cloud_says_what_is_missing(folder: Path) -> None
 H100 = "shape: cvm-small"
 GPU = "shape: gpu-1xh100-confidential"
 DIGEST = "sha256:5e0c1de0a11ce0d1665700000000000000000000000000000000000000000001"
+NEXT = f"us-docker.pkg.dev/bh-images/trainer/cpu@{DIGEST}"
 DEBUG = "projects/confidential-space-images/global/images/family/confidential-space-debug"
 BROKEN = {
     "a region that the platform has not": (
@@ -373,13 +374,29 @@ BROKEN = {
         "not an AMI",
         "sha256:",
     ),
-    "canaries of a container": (
+    "canaries of nothing": (
         "platform.yaml",
         f"container: us-docker.pkg.dev/bh-images/trainer/cpu@{DIGEST}",
         f"container: us-docker.pkg.dev/bh-images/trainer/cpu@{DIGEST}\n        canaries: [initech]",
         "clouds.gcp.images.trainer-cpu.canaries",
-        "on aws only",
-        "also_accepted",
+        "says who runs `trial`",
+        "Write both, or neither",
+    ),
+    "a trial by nobody": (
+        "platform.yaml",
+        f"container: us-docker.pkg.dev/bh-images/trainer/cpu@{DIGEST}",
+        f"container: us-docker.pkg.dev/bh-images/trainer/cpu@{DIGEST}\n        trial: {NEXT}",
+        "clouds.gcp.images.trainer-cpu.trial",
+        "says who runs `trial`",
+        "Write both, or neither",
+    ),
+    "a trial on AWS": (
+        "platform.yaml",
+        "ami: ami-0b0a11c0ffee00001",
+        f"ami: ami-0b0a11c0ffee00001\n        canaries: [acme]\n        trial: {NEXT}",
+        "clouds.aws.images.trainer-cpu",
+        "an image on aws is an AMI",
+        "ami",
     ),
     "a container on AWS": (
         "platform.yaml",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.trainer.support import cancer_job, seal_cancer
 from trainer import agent
@@ -18,6 +21,7 @@ from trainer.backends import Backends
 from trainer.errors import Reason, TrainerError
 from trainer.export.model import load_model
 from trainer.job import JobSpec, RecipeSpec, TrainingSettings
+from trainer.protocol.leaving import leaving
 from trainer.recipes.bundle import LIMIT, open_bundle, pack
 
 RECIPE = """
@@ -174,7 +178,7 @@ def import_alone(code: bytes) -> str:
     program = (
         "import sys; from trainer.recipes.bundle import open_bundle; from trainer.errors import TrainerError\n"
         "from trainer.worker.blame import FAILURES, describe\n"
-        "try: print(open_bundle(sys.stdin.buffer.read(), 'bundle b').recipe('bundle b').__module__)\n"
+        "try: print(open_bundle(sys.stdin.buffer.read(), 'bundle b').recipe('bundle b', lambda: None).__module__)\n"
         "except TrainerError as error: print(error)\n"
         "except FAILURES as error: print(describe(error))\n"
     )
@@ -206,6 +210,40 @@ def test_an_error_of_the_recipe_names_the_line_and_not_the_data(local: Backends,
         agent.run(job(tmp_path, pack(folder(tmp_path, broken))), local)
     assert caught.value.reason == Reason.WORKER
     assert "tensor" not in str(caught.value)
+
+
+RETURNS = "        return torch.stack(columns, 1)"
+SAYS = """        from trainer.errors import Reason, TrainerError
+        raise TrainerError(Reason.BAD_JOB, f'recipe settings: {columns}')
+"""
+LEAKS = {
+    "an error of the trainer's own kind": (
+        RECIPE.replace(RETURNS, SAYS + RETURNS),
+        {},
+        r"the recipe failed with TrainerError in bundle/recipe.py, line \d+$",
+    ),
+    "settings that are not the recipe's": (RECIPE, {"colour": 1}, "not those of the recipe's class Settings$"),
+    "no recipe": ("import torch\n", {}, "has no class Recipe derived from trainer's Recipe$"),
+}
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_no_words_of_the_tenants_code_leave_the_sandbox(name: str, local: Backends, tmp_path: Path) -> None:
+    code, settings, words = LEAKS[name]
+    seal_cancer(local, f"file://{tmp_path}/data", shard_bytes=1 << 20)
+    with pytest.raises(TrainerError, match=words) as caught:
+        agent.run(job(tmp_path, pack(folder(tmp_path, code)), **settings), local)
+    assert "tensor" not in str(caught.value)
+
+
+@given(st.text(max_size=200) | st.from_regex(r"the recipe failed with [^\n]{0,200}", fullmatch=True))
+def test_what_leaves_is_a_place_or_a_sentence_of_ours(words: str) -> None:
+    said = leaving(words, Reason.WORKER)
+    assert len(said) < 200
+    place = r"the recipe failed with [A-Za-z]{1,40}( in bundle/\S{1,64}, line \d{1,6})?"
+    assert said != words or re.fullmatch(place, said)
+    assert leaving("the recipe failed with KeyError in bundle/nets/a.py, line 3", Reason.WORKER).endswith("line 3")
+    assert "stays inside" in leaving("the recipe failed with the following data: 1, 2, 3", Reason.WORKER)
 
 
 @pytest.mark.e2e

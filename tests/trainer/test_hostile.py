@@ -202,6 +202,10 @@ ATTACKS: dict[str, tuple[str, Reason]] = {
     "an unknown message": ("say({'type': 'give-me-the-run-key'})" + PAUSE, Reason.PROTOCOL),
     "another field": ("say({'type': 'done', 'step': 1, 'metrics': {}, 'x': 1})" + PAUSE, Reason.PROTOCOL),
     "descriptors": ("say({'type': 'begin-export'}, [0, 1])" + PAUSE, Reason.PROTOCOL),
+    "words in place of a number's name": (
+        "say({'type': 'progress', 'step': 1, 'values': {'17.99, 10.38, 122.8': 0.0}})" + PAUSE,
+        Reason.PROTOCOL,
+    ),
     "an undeclared column": (
         "say({'type': 'open-shard', 'data': 0, 'shard': 'g029-000000'})" + PAUSE,
         Reason.NOT_DECLARED,
@@ -220,7 +224,7 @@ ATTACKS: dict[str, tuple[str, Reason]] = {
     "a fork bomb": (SPLIT + PAUSE, Reason.WORKER),
     "a memory bomb": ("_ = [bytearray(1 << 28) for _ in iter(int, 1)]", Reason.WORKER),
     "leaving by the side door": (
-        "say({'type': 'failed', 'reason': 'worker', 'message': 'x'}); os._exit(0)",
+        "say({'type': 'failed', 'reason': 'worker', 'message': 'rows 17.99 10.38'}); os._exit(0)",
         Reason.WORKER,
     ),
 }
@@ -259,6 +263,7 @@ def test_the_agent_survives(name: str, local: Backends, tmp_path: Path) -> None:
     with pytest.raises(TrainerError) as caught:
         agent.run(hostile_job(tmp_path, attack, patience=30 if name in NEVER_ANSWERS else 300), local)
     assert caught.value.reason == reason, str(caught.value)
+    assert "17.99" not in str(caught.value), "words of the tenant's code stay inside"
     records = local.log.read("run.hostile")
     assert records[-1].kind == "job-failed"
     assert records[-1].details["reason"] == reason.value

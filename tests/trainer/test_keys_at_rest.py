@@ -45,8 +45,9 @@ def places(root: Path, processes: tuple[int, ...]) -> Iterator[tuple[str, bytes]
         if path.is_file():
             yield str(path), path.read_bytes()
     for process in processes:
-        # Without root the kernel shows nothing of a confined worker to anybody, this test included.
-        with suppress(PermissionError):
+        # Without root the kernel shows nothing of a confined worker to anybody, this test included; of one that has
+        # ended there is nothing to show.
+        with suppress(PermissionError, ProcessLookupError, FileNotFoundError):
             for name in ("environ", "cmdline"):
                 yield f"{name} of {process}", Path(f"/proc/{process}/{name}").read_bytes()
             for link in Path(f"/proc/{process}/fd").iterdir():

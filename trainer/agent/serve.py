@@ -13,9 +13,11 @@ from trainer.checkpoint.vault import RunVault, StoredCheckpoint
 from trainer.errors import Reason, TrainerError
 from trainer.export.model import ModelExport
 from trainer.protocol.channel import Channel, close_all
+from trainer.protocol.leaving import leaving
 from trainer.protocol.messages import (
     BeginExport,
     BeginFile,
+    CodeBegins,
     Commit,
     CommitExport,
     Done,
@@ -39,6 +41,8 @@ class Served:
     """What came of serving a worker."""
 
     done: Done | None = None
+    own_code: bool = False
+    """Whether the tenant's own code has begun to run in the worker."""
     model: tuple[str, str] | None = None
     checkpoint: int | None = None
 
@@ -111,8 +115,11 @@ class Service:
                 served.model = self._exporter().commit(message.step, message.length, message.metrics)
                 self.event("model", {"url": served.model[0], "digest": served.model[1]})
                 channel.send(Ok().model_dump(mode="json"))
+            case CodeBegins():
+                served.own_code = True
             case Failed():
-                raise TrainerError(message.reason, message.message)
+                words = leaving(message.message, message.reason) if served.own_code else message.message
+                raise TrainerError(message.reason, words)
             case Done():
                 served.done = message
 

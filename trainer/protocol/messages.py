@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from trainer.checkpoint.manifest import CheckpointBody
 from trainer.data.table import DataView
@@ -79,13 +79,23 @@ class BeginExport(Frozen):
     type: Literal["begin-export"] = "begin-export"
 
 
+MetricKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./@-]{1,80}$")]
+"""What a worker may call a number: no sentences."""
+
+
 class CommitExport(Frozen):
     """Worker: publish the model; `length` is that of its plaintext."""
 
     type: Literal["commit-export"] = "commit-export"
     step: int = Field(ge=0)
     length: int = Field(ge=0)
-    metrics: dict[str, float] = Field(max_length=100)
+    metrics: dict[MetricKey, float] = Field(max_length=100)
+
+
+class CodeBegins(Frozen):
+    """Worker, unanswered: from here on the tenant's own code runs in it, and no words of it are believed."""
+
+    type: Literal["code-begins"] = "code-begins"
 
 
 class Progress(Frozen):
@@ -93,7 +103,7 @@ class Progress(Frozen):
 
     type: Literal["progress"] = "progress"
     step: int = Field(ge=0)
-    values: dict[str, float] = Field(max_length=100)
+    values: dict[MetricKey, float] = Field(max_length=100)
 
 
 class Done(Frozen):
@@ -101,7 +111,7 @@ class Done(Frozen):
 
     type: Literal["done"] = "done"
     step: int = Field(ge=0)
-    metrics: dict[str, float] = Field(max_length=100)
+    metrics: dict[MetricKey, float] = Field(max_length=100)
 
 
 class Failed(Frozen):
@@ -113,7 +123,16 @@ class Failed(Frozen):
 
 
 WorkerMessage = Annotated[
-    OpenShard | OpenCheckpointFile | BeginFile | Commit | BeginExport | CommitExport | Progress | Done | Failed,
+    OpenShard
+    | OpenCheckpointFile
+    | BeginFile
+    | Commit
+    | BeginExport
+    | CommitExport
+    | CodeBegins
+    | Progress
+    | Done
+    | Failed,
     Field(discriminator="type"),
 ]
 _WORKER: TypeAdapter[Any] = TypeAdapter(WorkerMessage)

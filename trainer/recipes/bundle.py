@@ -13,7 +13,7 @@ import importlib.util
 import io
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from trainer.errors import Reason, TrainerError
 from trainer.formats.canonical import parse_json_object
+from trainer.protocol.leaving import NO_RECIPE
 from trainer.recipes.base import Recipe
 
 LIMIT: Final = 16 << 20
@@ -39,16 +40,20 @@ class Bundle:
     sources: dict[str, str]
     settings: dict[str, Any]
 
-    def recipe(self, name: str) -> type[Recipe]:
-        """The class `Recipe` of the module `recipe`, which is imported now; `name` is for messages."""
+    def recipe(self, name: str, code_begins: Callable[[], None]) -> type[Recipe]:
+        """The class `Recipe` of the module `recipe`, which is imported now, after `code_begins` was called.
+
+        `name` is for messages.
+        """
         finder = _Finder(self.sources)
         for module in sorted({path.partition("/")[0].removesuffix(".py") for path in self.sources}):
             if importlib.util.find_spec(module) is not None:
                 raise TrainerError(Reason.BAD_JOB, f"{name}: module {module} would hide an installed one; rename it")
         sys.meta_path.append(finder)
+        code_begins()
         found = getattr(importlib.import_module(ENTRY), "Recipe", None)
         if not (isinstance(found, type) and issubclass(found, Recipe) and found is not Recipe):
-            raise TrainerError(Reason.BAD_JOB, f"{name}: has no class Recipe derived from trainer's Recipe")
+            raise TrainerError(Reason.BAD_JOB, NO_RECIPE)
         return found
 
 

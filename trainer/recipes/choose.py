@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from trainer.errors import Reason, TrainerError
@@ -10,10 +11,13 @@ from trainer.job import RecipeSpec
 from trainer.recipes.base import Recipe
 
 
-def choose_recipe(spec: RecipeSpec, bundle: bytes | None) -> tuple[type[Recipe], dict[str, Any]]:
+def choose_recipe(
+    spec: RecipeSpec, bundle: bytes | None, code_begins: Callable[[], None]
+) -> tuple[type[Recipe], dict[str, Any]]:
     """The class of a built-in recipe, or `Recipe` of the bundle after its digest has been checked once more.
 
-    The settings are the bundle's own, if it has any, with the job's over them.
+    `code_begins` is called before any of the bundle is run. The settings are the bundle's own, if it has any, with the
+    job's over them.
     """
     from trainer.recipes.language import LanguageRecipe  # noqa: PLC0415 - only what is used is imported
     from trainer.recipes.tabular import TabularRecipe  # noqa: PLC0415
@@ -27,4 +31,4 @@ def choose_recipe(spec: RecipeSpec, bundle: bytes | None) -> tuple[type[Recipe],
     from trainer.recipes.bundle import open_bundle  # noqa: PLC0415
 
     opened = open_bundle(bundle, f"bundle {spec.bundle}")
-    return opened.recipe(f"bundle {spec.bundle}"), opened.settings | spec.settings
+    return opened.recipe(f"bundle {spec.bundle}", code_begins), opened.settings | spec.settings

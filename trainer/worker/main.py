@@ -6,6 +6,7 @@ import json
 import math
 import socket
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -17,9 +18,12 @@ from trainer.data.loader import Loader, evaluation_batches
 from trainer.data.order import SampleOrder
 from trainer.data.table import DataView, Table
 from trainer.errors import Reason, TrainerError
+from trainer.formats.names import Frozen
 from trainer.protocol.channel import Channel
-from trainer.protocol.messages import Done, Failed, JobMessage, Progress
-from trainer.recipes.base import parse_settings
+from trainer.protocol.leaving import FAILED, WRONG_SETTINGS
+from trainer.protocol.messages import CodeBegins, Done, Failed, JobMessage, Progress
+from trainer.recipes.base import Recipe, parse_settings
+from trainer.recipes.bundle import ORIGIN
 from trainer.recipes.choose import choose_recipe
 from trainer.worker.blame import FAILURES, describe
 from trainer.worker.client import AgentClient, ResumedCheckpoint
@@ -35,12 +39,18 @@ def work(sock: socket.socket) -> int:
     try:
         client.tell(train(client, job, bundle))
     except TrainerError as error:
-        client.tell(Failed(reason=error.reason, message=str(error)[:4000]))
+        client.tell(Failed(reason=error.reason, message=said(error, job)[:4000]))
         return 1
     except FAILURES as error:
-        client.tell(Failed(reason=Reason.WORKER, message=f"the recipe failed with {describe(error)}"))
+        client.tell(Failed(reason=Reason.WORKER, message=FAILED + describe(error)))
         return 1
     return 0
+
+
+def said(error: TrainerError, job: JobMessage) -> str:
+    """The words of an error of ours; where the tenant's code raised it, its place in that code instead."""
+    place = describe(error)
+    return FAILED + place if job.recipe.bundle is not None and ORIGIN in place else str(error)
 
 
 def train(client: AgentClient, job: JobMessage, bundle: bytes | None) -> Done:
@@ -57,8 +67,8 @@ def train_as(ranks: Ranks, client: AgentClient, job: JobMessage, bundle: bytes |
     torch.use_deterministic_algorithms(mode=settings.device == "cpu")
     tables = [open_table(client, index, view) for index, view in enumerate(job.data)]
     table = tables[0] if len(tables) == 1 else JoinedTable(tables)
-    kind, chosen = choose_recipe(job.recipe, bundle)
-    recipe = kind(parse_settings(kind, chosen), table)
+    kind, chosen = choose_recipe(job.recipe, bundle, lambda: client.tell(CodeBegins()))
+    recipe = kind(_settings(kind, chosen, job), table)
     order = SampleOrder(table.view.cuts, settings.seed, recipe.window, settings.eval_fraction)
     loader = Loader(table, order, settings.batch_size, ranks.rank, ranks.world, ranks.turns)
     trainer = Trainer(recipe, recipe.build(), loader, settings, ranks)
@@ -80,6 +90,15 @@ def train_as(ranks: Ranks, client: AgentClient, job: JobMessage, bundle: bytes |
     if job.export:
         export(client, weights, trainer.step, finite(metrics))
     return Done(step=trainer.step, metrics=finite(metrics))
+
+
+def _settings(kind: type[Recipe], chosen: dict[str, Any], job: JobMessage) -> Frozen:
+    try:
+        return parse_settings(kind, chosen)
+    except TrainerError as error:
+        if job.recipe.bundle is None:
+            raise
+        raise TrainerError(error.reason, WRONG_SETTINGS) from error
 
 
 def open_table(client: AgentClient, index: int, view: DataView) -> Table:

@@ -309,6 +309,16 @@ RULES = (
         _boolean("storage.publicAccessPrevention", "storage.uniformBucketLevelAccess"),
     ),
     _rule(
+        "perimeter.gcp-transport",
+        "Buckets answer over TLS only",
+        Severity.HIGH,
+        "Whoever listens on the way reads what passes.",
+        "Which version of TLS; Google's other services answer over TLS in any case.",
+        _DEPLOY,
+        ("crypto.in-transit", "change.guardrails"),
+        _boolean("storage.secureHttpTransport"),
+    ),
+    _rule(
         "perimeter.gcp-machines",
         "Only shielded machines without remote entry can start",
         Severity.HIGH,

@@ -106,6 +106,7 @@ BREAKS: dict[str, Edit] = {
     "perimeter.gcp-denied": drop(VAULT, "google_iam_deny_policy", "denied_account-keys"),
     "perimeter.gcp-no-keys": unset("iam.disableServiceAccountKeyCreation"),
     "perimeter.gcp-buckets": unset("storage.publicAccessPrevention"),
+    "perimeter.gcp-transport": unset("storage.secureHttpTransport"),
     "perimeter.gcp-machines": unset("compute.requireShieldedVm"),
     "perimeter.gcp-no-internet": unset("compute.vmExternalIpAccess"),
     "perimeter.gcp-locations": unset("gcp.resourceLocations"),
@@ -204,6 +205,7 @@ BREAKS: dict[str, Edit] = {
     "audit.gcp-store": change(AUDIT, BUCKET, "", retention_policy=None),
     "budget.gcp-budget": drop(COMPUTE, "google_billing_budget"),
     "budget.gcp-quota": drop(COMPUTE, "google_cloud_quotas_quota_preference"),
+    "data.gcp-retention-enforced": change(VAULT, BUCKET, "storage_data", lifecycle_rule=[]),
     "data.gcp-labels": altered(VAULT, BUCKET, "storage_data", lambda body: body["labels"].update(tenant="acme")),
 }
 
@@ -211,6 +213,7 @@ MISSING = {
     "perimeter.gcp-enforced",
     "perimeter.gcp-no-keys",
     "perimeter.gcp-buckets",
+    "perimeter.gcp-transport",
     "perimeter.gcp-machines",
     "perimeter.gcp-no-internet",
     "perimeter.gcp-locations",

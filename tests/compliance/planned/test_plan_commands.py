@@ -134,12 +134,12 @@ def infos(folder, documents):
     return [StackInfo(name, folder / name, (), None, "vault") for name in documents]
 
 
-def test_deploy_refuses_and_names_resource_file_and_way_out(written, scope, tmp_path, monkeypatch):
+def test_deploy_refuses_and_names_resource_file_and_way_out(written, scope, fleet, tmp_path, monkeypatch):
     monkeypatch.setattr("compliance.facts.from_tenancy.scope_of", lambda fleet, local: scope)
     documents = broken(written, "data.retention-enforced")
     folder = save(tmp_path, documents)
     with pytest.raises(CommandError) as caught:
-        plan_rules.require_rules(None, infos(folder, documents), local=True)
+        plan_rules.require_rules(fleet, infos(folder, documents), local=True)
     said = str(caught.value)
     assert caught.value.code == 1
     assert "data.retention-enforced: acme: arn:aws:s3:::bh-acme-data" in said
@@ -149,9 +149,9 @@ def test_deploy_refuses_and_names_resource_file_and_way_out(written, scope, tmp_
     assert "checkov-exceptions.yaml" in said
 
 
-def test_deploy_goes_ahead_with_our_own_stacks(written, scope, tmp_path, monkeypatch):
+def test_deploy_goes_ahead_with_our_own_stacks(written, scope, fleet, tmp_path, monkeypatch):
     monkeypatch.setattr("compliance.facts.from_tenancy.scope_of", lambda fleet, local: scope)
-    assert "results pass" in plan_rules.require_rules(None, infos(save(tmp_path, written), written), local=True)
+    assert "results pass" in plan_rules.require_rules(fleet, infos(save(tmp_path, written), written), local=True)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def condition(fleet: Fleet, **changes: Any) -> str:
 def machine(fleet: Fleet) -> dict[str, Any]:
     tenant = fleet.tenant("initech")
     scope = gcp_scope(fleet, tenant, local=False)
-    (digest,) = digests(fleet.platform.clouds["gcp"].images[tenant.compute.image])
+    (digest,) = digests(fleet.platform.clouds["gcp"].images[tenant.compute.image], tenant.id)
     account, project = scope.account("trainer"), scope.names.project
     return genuine(REAL, digest=digest, project=project, number=scope.project_number, zone=scope.zone, account=account)
 
@@ -129,6 +129,20 @@ def test_an_old_image_is_accepted_beside_the_new_one_only_while_it_is_listed() -
     assert accepted(condition(ON_GPU, images={**cloud.images, "trainer-gpu": image}), claims)
 
 
+def test_an_image_on_trial_opens_the_keys_of_its_canaries_alone() -> None:
+    cloud = ON_GPU.platform.clouds["gcp"]
+    trial = "sha256:" + "02" * 32
+    claims, genuine = machine(ON_GPU), machine(ON_GPU)
+    container(claims)["image_digest"] = trial
+    for canaries, opens in ((("initech",), True), (("umbra",), False)):
+        image = cloud.images["trainer-gpu"].model_copy(
+            update={"trial": f"us-docker.pkg.dev/bh-images/trainer/gpu@{trial}", "canaries": canaries}
+        )
+        asked = condition(ON_GPU, images={**cloud.images, "trainer-gpu": image})
+        assert accepted(asked, claims) is opens
+        assert accepted(asked, genuine), "a trial can be broken off"
+
+
 def test_a_gpu_that_need_not_be_confidential_is_waived_in_words() -> None:
     cloud = ON_GPU.platform.clouds["gcp"]
     shape = cloud.shapes["gpu-1xh100-confidential"].model_copy(update={"confidential_gpu": False})
@@ -145,7 +159,7 @@ def test_keys_name_tenant_pool_and_digest() -> None:
     tenant, cloud = ON_GPU.tenant("initech"), ON_GPU.platform.clouds["gcp"]
     scope = gcp_scope(ON_GPU, tenant, local=False)
     (member,) = attested_members(release_policy(scope, tenant, cloud))
-    (digest,) = digests(cloud.images["trainer-gpu"])
+    (digest,) = digests(cloud.images["trainer-gpu"], "initech")
     pool = f"projects/{scope.key_project_number}/locations/global/workloadIdentityPools/initech-nodes"
     assert member == f"principalSet://iam.googleapis.com/{pool}/attribute.release/initech/data/{digest}"
 
