@@ -45,7 +45,6 @@ class Limits(Construct):
 
     def _budget(self, site: Site) -> None:
         spec = site.tenant.budget
-        percents = sorted(set(spec.alert_percent)) if site.offers("aws_budgets_budget.notification") else []
         BudgetsBudget(
             self,
             "monthly",
@@ -62,7 +61,7 @@ class Limits(Construct):
                     notification_type="ACTUAL",
                     subscriber_email_addresses=[site.tenant.contacts.billing],
                 )
-                for percent in percents
+                for percent in sorted(set(spec.alert_percent))
             ],
             tags=site.tags(),
         )

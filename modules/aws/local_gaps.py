@@ -11,7 +11,6 @@ _NEWER_PROVIDER = "comes with version 6 of the AWS provider; local runs are chec
 
 LOCAL_GAPS: dict[str, str] = {
     "aws_accessanalyzer_analyzer": _NO_OPERATION.format("CreateAnalyzer"),
-    "aws_budgets_budget.notification": _NO_OPERATION.format("DescribeSubscribersForNotification"),
     "aws_ebs_default_kms_key": "moto 5.2 has no GetEbsDefaultKmsKeyId, so the provider cannot read it back",
     "aws_ebs_snapshot_block_public_access": _NO_OPERATION.format("EnableSnapshotBlockPublicAccess"),
     "aws_ec2_allowed_images_settings": _NEWER_PROVIDER,

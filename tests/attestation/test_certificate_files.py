@@ -46,6 +46,7 @@ def test_whole_lines_of_text(before, after):
         CHAIN.replace(b"-----END", b"----END", 1),
         b"only text\n-----BEGIN\n",
     ],
+    ids=range(10),  # the certificates are made anew in every process and must not name the tests
 )
 def test_anything_else_is_refused(data):
     with pytest.raises(AttestationError):

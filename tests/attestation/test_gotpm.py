@@ -125,6 +125,7 @@ def test_what_is_not_looked_at_is_named():
         (field(1, MACHINE.public) + b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "64 bits"),
         (field(1, MACHINE.public) + b"\x12\x80\x00", "shortest"),
     ],
+    ids=range(12),  # the evidence is made anew in every process and must not name the tests
 )
 def test_a_malformed_message_is_named(evidence, match):
     with pytest.raises(AttestationError, match=match):
