@@ -409,16 +409,14 @@ GOVERNANCE: dict[str, Edit] = {
     "monitoring.guardduty": change(PERIMETER, "aws_guardduty_detector", enable=False),
     "monitoring.refused-flows": drop(COMPUTE, "aws_cloudwatch_log_metric_filter"),
     "budget.limit": change(COMPUTE, "aws_budgets_budget", limit_amount="50000"),
+    "budget.alerts": change(
+        COMPUTE, "aws_budgets_budget", notification=[{"threshold": 50, "notification_type": "ACTUAL"}]
+    ),
 }
 
 BREAKS = PERIMETERS | IDENTITIES | SHARED | NETWORKS | STORES | KEYS | MACHINES | GOVERNANCE
 
 MENDS: dict[str, Edit] = {
-    "budget.alerts": change(
-        COMPUTE,
-        "aws_budgets_budget",
-        notification=[{"threshold": percent, "notification_type": "ACTUAL"} for percent in (50, 80, 100)],
-    ),
     "monitoring.access-analyzer": add(PERIMETER, "aws_accessanalyzer_analyzer", analyzer_name="one"),
     "node.default-disk-key": added(
         PERIMETER, "aws_ebs_default_kms_key", {}, key_arn=f"arn:aws:kms:us-east-1:{AUDIT}:key/own"

@@ -106,7 +106,7 @@ def test_exceptions_of_the_local_profile_do_not_hold_for_the_cloud(written, scop
     cloud = plan_rules.check(written, {}, scope, LINES, "cloud")
     assert files
     assert local.failing == []
-    assert {result.rule for result, _ in cloud.failing} >= {"node.no-public-images", "budget.alerts"}
+    assert {result.rule for result, _ in cloud.failing} >= {"node.no-public-images", "monitoring.access-analyzer"}
 
 
 def test_an_exception_that_covers_nothing_is_reported_as_stale(written, scope):
