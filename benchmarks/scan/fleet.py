@@ -57,7 +57,7 @@ def write(tenants: int, folder: Path) -> tuple[int, int]:
                 "caller": "benchmark",
                 "endpoint": "http://127.0.0.1:1",
                 "local_test_double": True,
-                "tool": {"name": "bulkhead"},
+                "tool": {"name": "bulkhead", "version": "unknown", "rules": "unknown"},
             }
         )
     return count, resources

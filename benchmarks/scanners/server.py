@@ -29,9 +29,17 @@ def _answer(_error: NotImplementedError) -> tuple[str, int, dict[str, str]]:
 def main() -> None:
     """Serves on loopback until it is terminated."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication  # noqa: PLC0415
-    from werkzeug.serving import run_simple  # noqa: PLC0415
+    from werkzeug.serving import WSGIRequestHandler, run_simple  # noqa: PLC0415
 
-    run_simple("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(_app), threaded=True)
+    class Lasting(WSGIRequestHandler):
+        """Serves many requests over a connection, each answer in one piece, as AWS does."""
+
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
+    app = DomainDispatcherApplication(_app)
+    run_simple("127.0.0.1", int(sys.argv[1]), app, threaded=True, request_handler=Lasting)
 
 
 if __name__ == "__main__":

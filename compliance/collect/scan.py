@@ -51,7 +51,7 @@ class Plan:
     scope: dict[str, Any]
     endpoint: str = ""
     own_keys: Keys | None = None
-    tool: dict[str, str] = field(default_factory=dict)
+    tool: dict[str, str] = field(default_factory=lambda: {"name": "bulkhead", "version": "unknown", "rules": "unknown"})
     families: Sequence[Family] = FAMILIES
     workers: int = 12
     terraform: Path | None = None
