@@ -12,6 +12,8 @@ import typer
 from localcloud import control
 from localcloud.accounts import MANAGEMENT_EMAIL
 from localcloud.errors import LocalCloudError
+from localcloud.gcp import control as google_control
+from localcloud.gcp.places import GcpPlaces
 from localcloud.places import Places
 from operations import gcp_local_group
 from operations.errors import CommandError, Exit
@@ -49,9 +51,10 @@ def up(directory: Directory = _DIRECTORY, folder: FleetFolder = Path("tenants"),
 
 @group.command()
 def down(directory: Directory = _DIRECTORY, as_json: AsJson = False) -> None:
-    """Stops the local cloud; its state stays and the next `up` continues with it."""
+    """Stops the local cloud, its Google Cloud half too; its state stays and the next `up` continues with it."""
     try:
-        stopped = control.down(Places(directory))
+        google = google_control.down(GcpPlaces(directory))
+        stopped = control.down(Places(directory)) or google
     except LocalCloudError as error:
         raise CommandError(str(error), Exit.INDETERMINATE) from error
     if as_json:
