@@ -85,7 +85,9 @@ def confine(
             devices=tuple(devices),
             memory_bytes=memory_bytes,
             address_space=not devices,
-            processes=processes,
+            # Where there is a group its limit is the one to be reached: it holds for all of the worker, and the kernel
+            # counts what it refuses. The same number for the user would sometimes be reached first.
+            processes=processes if group is None else 2 * processes,
             uid=_FIRST_UID + os.getpid() % 4000,
             network=network,
             groups=group.joined if group else (),
