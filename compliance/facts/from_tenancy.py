@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from compliance.facts.data_sets import DataSetScope
 from compliance.facts.google_from_tenancy import google_scope_of
 from compliance.facts.scope import PLATFORM, Scope, TenantScope
-from compliance.facts.waivers import WaiverScope
+from compliance.facts.tenant_parts import contacts_of, data_sets_of, waivers_of
 from tenancy import names
 from tenancy.fleet import Fleet
 from tenancy.names import Names
@@ -94,19 +93,7 @@ def _tenant(fleet: Fleet, tenant: Tenant, account: str) -> TenantScope:
         image=cloud.images[tenant.compute.image].ami or "",
         instance_type=cloud.shapes[tenant.compute.shape].instance_type,
         max_nodes=tenant.compute.max_nodes,
-        contacts=tuple(
-            sorted({str(tenant.contacts.owner), str(tenant.contacts.security), str(tenant.contacts.billing)})
-        ),
-        datasets=tuple(DataSetScope(item.id, item.sensitivity, item.retention_days) for item in tenant.datasets),
-        waivers=tuple(
-            WaiverScope(
-                rule=item.rule,
-                resource=item.resource,
-                owner=str(item.owner),
-                reason=item.reason,
-                compensating_control=item.compensating_control,
-                expires=item.expires.isoformat(),
-            )
-            for item in tenant.waivers
-        ),
+        contacts=contacts_of(tenant),
+        datasets=data_sets_of(tenant),
+        waivers=waivers_of(tenant),
     )

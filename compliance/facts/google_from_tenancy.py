@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from compliance.facts.data_sets import DataSetScope
 from compliance.facts.google_scope import GoogleScope, GoogleTenant
-from compliance.facts.waivers import WaiverScope
+from compliance.facts.tenant_parts import contacts_of, data_sets_of, waivers_of
 from tenancy import names
 from tenancy.fleet import Fleet
 from tenancy.tenant import Tenant
@@ -34,7 +33,6 @@ def google_scope_of(fleet: Fleet, *, local: bool) -> GoogleScope | None:
     for tenant in tenants:
         named = fleet.gcp_names(tenant)
         shape = fleet.platform.clouds["gcp"].shapes[tenant.compute.shape]
-        people = {str(tenant.contacts.owner), str(tenant.contacts.security), str(tenant.contacts.billing)}
         found.append(
             GoogleTenant(
                 id=tenant.id,
@@ -67,19 +65,9 @@ def google_scope_of(fleet: Fleet, *, local: bool) -> GoogleScope | None:
                 max_nodes=tenant.compute.max_nodes,
                 budget_usd=tenant.budget.monthly_usd,
                 budget_alerts=tuple(tenant.budget.alert_percent),
-                contacts=tuple(sorted(people)),
-                datasets=tuple(DataSetScope(one.id, one.sensitivity, one.retention_days) for one in tenant.datasets),
-                waivers=tuple(
-                    WaiverScope(
-                        rule=item.rule,
-                        resource=item.resource,
-                        owner=str(item.owner),
-                        reason=item.reason,
-                        compensating_control=item.compensating_control,
-                        expires=item.expires.isoformat(),
-                    )
-                    for item in tenant.waivers
-                ),
+                contacts=contacts_of(tenant),
+                datasets=data_sets_of(tenant),
+                waivers=waivers_of(tenant),
             )
         )
     return GoogleScope(
