@@ -52,7 +52,13 @@ class Artefact:
 
 
 def build(
-    workspace: Workspace, profile: str, *, say: Say, incremental: bool = True, update_lock: bool = False
+    workspace: Workspace,
+    profile: str,
+    *,
+    say: Say,
+    incremental: bool = True,
+    update_lock: bool = False,
+    accept_newer: bool = False,
 ) -> Artefact:
     """Builds a profile's disk image.
 
@@ -62,6 +68,7 @@ def build(
         say: called with a line for each step.
         incremental: reuse the tree of installed packages of an earlier build.
         update_lock: take what the mirror has and write images/packages.lock, instead of demanding what it pins.
+        accept_newer: let pass what Debian has published since, and say so; such an image is not published.
 
     Raises:
         ImageError: a step failed, or the packages are not those that are pinned.
@@ -90,8 +97,23 @@ def build(
         incremental=incremental,
     )
     manifests = {"initrd": initrd.parent / "initrd.manifest", "node": output / f"bulkhead-{profile}.manifest"}
-    packages.settle(profile, manifests, update=update_lock)
+    found = packages.read_manifests(manifests)
+    packages.write_contents(output, found)
+    settle(profile, found, say=say, update_lock=update_lock, accept_newer=accept_newer)
     return describe(profile, output, time.monotonic() - started)
+
+
+def settle(profile: str, found: packages.Contents, *, say: Say, update_lock: bool, accept_newer: bool) -> None:
+    """Writes the lock from what an image holds, or demands that it holds what the lock pins.
+
+    Raises:
+        ImageError: it does not.
+    """
+    if update_lock:
+        packages.pin(profile, found)
+        return
+    for line in packages.demand(profile, found, newer=accept_newer):
+        say(f"newer than the lock: {line}")
 
 
 def module_signing(workspace: Workspace, profile: str) -> list[str]:

@@ -13,6 +13,11 @@ from images.errors import ImageError
 RELEASE = "trixie"
 NVIDIA = "https://developer.download.nvidia.com/compute/cuda/repos/debian13/x86_64"
 NVIDIA_KEYRING = Path(__file__).with_name("mkosi") / "nvidia.asc"
+NAMES = ("debian", "debian-security")
+SNAPSHOT = r"(?:/[0-9]{8}T[0-9]{6}Z)?"
+"""What follows an archive's name in the URI of its snapshot: the time, in UTC."""
+FROZEN = "Check-Valid-Until: no\n"
+"""A snapshot's index is past its validity by intention; its signature is checked all the same."""
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -29,7 +34,7 @@ class Mirror:
         entries = ((self.archive, f"{RELEASE} {RELEASE}-updates"), (self.security, f"{RELEASE}-security"))
         return "\n".join(
             f"Types: deb\nURIs: {uri}\nSuites: {suites}\nComponents: main contrib non-free non-free-firmware\n"
-            f"Signed-By: {KEYRING}\n"
+            f"Signed-By: {KEYRING}\n{'' if uri.endswith(NAMES) else FROZEN}"
             for uri, suites in entries
         )
 
@@ -71,11 +76,10 @@ def find(apt: Path = Path("/etc/apt")) -> Mirror:
         *sorted(apt.glob("sources.list.d/*.sources")),
     ]
     found = [uri.rstrip("/") for file in files if file.is_file() for uri in uris(file.read_text())]
-    archive = next((uri for uri in found if uri.endswith("/debian")), None)
-    security = next((uri for uri in found if uri.endswith("/debian-security")), None)
+    archive, security = (next((uri for uri in found if re.search(f"/{name}{SNAPSHOT}$", uri)), None) for name in NAMES)
     if archive is None or security is None:
         missing = "archive" if archive is None else "security archive"
-        way_out = "add a source whose URI ends in /debian or /debian-security"
+        way_out = "add a source whose URI ends in /debian or /debian-security, or in the time of a snapshot of it"
         raise ImageError(f"{apt}: names no Debian {missing}: {way_out}")
     return Mirror(archive, security, proxy())
 

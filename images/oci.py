@@ -46,7 +46,9 @@ class Layout:
     digest: str
 
 
-def build(workspace: Workspace, *, say: builder.Say, update_lock: bool, incremental: bool = True) -> Layout:
+def build(
+    workspace: Workspace, *, say: builder.Say, update_lock: bool, incremental: bool = True, accept_newer: bool = False
+) -> Layout:
     """Builds the container image.
 
     Raises:
@@ -60,7 +62,8 @@ def build(workspace: Workspace, *, say: builder.Say, update_lock: bool, incremen
     say("building the container image with mkosi")
     options = ["--profile", "oci", f"--extra-tree={tools.inside(overlay, workspace)}:/"]
     builder.mkosi(workspace, "node", options, output=output, incremental=incremental)
-    packages.settle("oci", {"node": output / "bulkhead-oci.manifest"}, update=update_lock)
+    found = packages.read_manifests({"node": output / "bulkhead-oci.manifest"})
+    builder.settle("oci", found, say=say, update_lock=update_lock, accept_newer=accept_newer)
     layout = next((path.parent for path in sorted(output.rglob("oci-layout"))), None)
     if layout is None:
         raise ImageError(f"{output}: mkosi left no OCI layout")

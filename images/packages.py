@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from images.errors import ImageError
 LOCK = Path(__file__).with_name("packages.lock")
 DEFAULT_EPOCH = 1_767_225_600
 """2026-01-01T00:00:00Z: the time stamp of everything in an image whose lock names no other."""
+CONTENTS = "packages.json"
+"""What was installed, beside a build's outputs: `{"initrd"|"node": {package: version}}`."""
+Contents = Mapping[str, Mapping[str, str]]
 
 
 def read_lock() -> dict[str, Any]:
@@ -76,26 +80,104 @@ def differences(pinned: Mapping[str, str], found: Mapping[str, str]) -> list[str
     ]
 
 
-def settle(profile: str, manifests: Mapping[str, Path], *, update: bool) -> None:
-    """Compares an image with the lock, or, with `update`, writes the lock from the image.
+def read_manifests(manifests: Mapping[str, Path]) -> Contents:
+    """What an image's parts (`initrd`, `node`) hold, from the manifests that mkosi wrote.
 
     Raises:
-        ImageError: they differ; the message lists the packages.
+        ImageError: one is missing or empty.
     """
-    found = {part: manifest_packages(path) for part, path in manifests.items()}
+    return {part: manifest_packages(path) for part, path in manifests.items()}
+
+
+def write_contents(directory: Path, found: Contents) -> None:
+    """Keeps beside a build's outputs what it holds: the bill of materials is made of this, never of the lock."""
+    (directory / CONTENTS).write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+
+
+def read_contents(directory: Path) -> Contents:
+    """What the build in a directory holds.
+
+    Raises:
+        ImageError: the build did not say.
+    """
+    path = directory / CONTENTS
+    try:
+        found: Contents = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError) as error:
+        raise ImageError(f"{path}: not what a build writes ({error}): build again") from error
+    return found
+
+
+def pin(profile: str, found: Contents) -> None:
+    """Writes a profile's part of the lock from an image."""
     lock = read_lock()
-    if update:
-        lock["profiles"][profile] = found
-        LOCK.write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n")
-        return
-    pinned = lock["profiles"].get(profile)
+    lock["profiles"][profile] = found
+    LOCK.write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n")
+
+
+def drift(profile: str, found: Contents) -> tuple[str, ...]:
+    """One sentence per package of an image that is not as the lock pins it; empty when all are.
+
+    Raises:
+        ImageError: the lock pins nothing for the profile.
+    """
+    pinned = read_lock()["profiles"].get(profile)
     if pinned is None:
         raise ImageError(
             f"{LOCK} pins nothing for profile {profile}: build it once with --update-lock and commit the lock"
         )
-    wrong = [f"{part}: {line}" for part in found for line in differences(pinned.get(part, {}), found[part])]
-    if wrong:
+    return tuple(f"{part}: {line}" for part in found for line in differences(pinned.get(part, {}), found[part]))
+
+
+def demand(profile: str, found: Contents, *, newer: bool = False) -> tuple[str, ...]:
+    """Compares an image with the lock; returns what differs and was let through.
+
+    Args:
+        profile: whose pins.
+        found: what the image holds.
+        newer: let through what Debian has published since the lock was made: newer versions, and packages that came or
+            went with them. An older version never passes: a mirror that offers one is stale, or rolled back.
+
+    Raises:
+        ImageError: they differ otherwise; the message lists the packages.
+    """
+    wrong = drift(profile, found)
+    if not wrong:
+        return ()
+    if not newer:
         raise ImageError(
             f"the image does not hold the pinned packages ({len(wrong)} differ): {'; '.join(wrong[:8])}. "
-            "The mirror no longer has them: use a snapshot mirror, or build with --update-lock and review the change"
+            "The mirror no longer has them. Build with --update-lock and review the change of images/packages.lock, "
+            "or with --accept-newer for an image that is tried and never published, or let apt's sources on this "
+            "machine name a snapshot of the archive and of the security archive from the lock's time"
         )
+    pinned = read_lock()["profiles"][profile]
+    older = [
+        f"{part}: {name}: pinned {pinned[part][name]}, image has {version}"
+        for part in found
+        for name, version in found[part].items()
+        if name in pinned.get(part, {}) and is_older(version, pinned[part][name])
+    ]
+    if older:
+        raise ImageError(
+            f"the image holds older packages than are pinned: {'; '.join(older[:8])}. "
+            "The mirror is behind the one that the lock was made with: use another"
+        )
+    return wrong
+
+
+def is_older(version: str, than: str) -> bool:
+    """Whether a Debian package's version sorts before another.
+
+    Raises:
+        ImageError: dpkg is missing, or one is not a version.
+    """
+    command = ["dpkg", "--compare-versions", version, "lt", than]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise ImageError("dpkg is missing, so versions cannot be compared: build on a Debian machine") from error
+    # dpkg only warns of what is no version, and goes on.
+    if done.returncode not in (0, 1) or done.stderr:
+        raise ImageError(f"{version!r} and {than!r} cannot be compared: {done.stderr.strip() or done.returncode}")
+    return done.returncode == 0

@@ -64,6 +64,12 @@ def write(workspace: Workspace, artefact: Artefact, *, cloud: str, bucket: str, 
         raise ImageError(
             f"reference version {values.version} describes another build: run `bulkhead image measure` first"
         )
+    if values.provenance.newer_than_lock:
+        raise ImageError(
+            f"the image holds {len(values.provenance.newer_than_lock)} packages that are not as images/packages.lock "
+            f"pins them ({'; '.join(values.provenance.newer_than_lock[:3])}), so nobody has reviewed them: build with "
+            "--update-lock, review the change, commit it"
+        )
     tags = {
         "bulkhead-image": artefact.profile,
         "bulkhead-reference-version": str(values.version),

@@ -152,8 +152,9 @@ def describe(workspace: Workspace, artefact: Artefact, version: int, now: dateti
             source_date_epoch=artefact.source_date_epoch,
             builder={"mkosi": tools.run(workspace, ["mkosi", "--version"]).strip().removeprefix("mkosi ")},
             lock_sha256=hashlib.sha256(packages.LOCK.read_bytes()).hexdigest(),
+            newer_than_lock=packages.drift(artefact.profile, packages.read_contents(artefact.directory)),
         ),
-        packages=tuple(contents(artefact.profile, workspace)),
+        packages=tuple(contents(artefact, workspace)),
     )
 
 
@@ -169,14 +170,14 @@ def as_reference(register: Register) -> ReferenceRegister:
     )
 
 
-def contents(profile: str, workspace: Workspace) -> Iterable[Package]:
-    """Every Debian package and Python wheel in the image."""
-    pinned = packages.read_lock()["profiles"][profile]
+def contents(artefact: Artefact, workspace: Workspace) -> Iterable[Package]:
+    """Every Debian package and Python wheel in the image, as its build counted them."""
+    built = packages.read_contents(artefact.directory)
     for part in ("initrd", "node"):
-        for name, version in sorted(pinned[part].items()):
+        for name, version in sorted(built[part].items()):
             purl = f"pkg:deb/debian/{name}@{version}?arch=amd64&distro=debian-13"
             yield Package(name=name, version=version, part="initrd" if part == "initrd" else "node", purl=purl)
-    for wheel in wheels.fetch(workspace, profile):
+    for wheel in wheels.fetch(workspace, artefact.profile):
         name, version = wheel.name.split("-")[:2]
         yield Package(name=name, version=version, part="python", purl=f"pkg:pypi/{name}@{version}")
 

@@ -64,6 +64,10 @@ def build(
     update_lock: Annotated[
         bool, typer.Option("--update-lock", help="take the mirror's packages and pin them in images/packages.lock")
     ] = False,
+    accept_newer: Annotated[
+        bool,
+        typer.Option("--accept-newer", help="let pass what Debian has published since the lock; not to be published"),
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="install every package anew, reuse no earlier tree")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,15 +77,23 @@ def build(
     from images.workspace import PROFILES, Workspace  # noqa: PLC0415
 
     known(profile, PROFILES)
+    if update_lock and accept_newer:
+        raise CommandError("--update-lock pins what --accept-newer lets pass: give one of them")
     workspace = Workspace()
     if profile == "oci":
-        layout = attempt(lambda: oci.build(workspace, say=say, update_lock=update_lock, incremental=not fresh))
+        layout = attempt(
+            lambda: oci.build(
+                workspace, say=say, update_lock=update_lock, incremental=not fresh, accept_newer=accept_newer
+            )
+        )
         emit(
             {"layout": str(layout.directory), "digest": layout.digest}, as_json, [f"{layout.directory}", layout.digest]
         )
         return
     artefact = attempt(
-        lambda: builder.build(workspace, profile, say=say, incremental=not fresh, update_lock=update_lock)
+        lambda: builder.build(
+            workspace, profile, say=say, incremental=not fresh, update_lock=update_lock, accept_newer=accept_newer
+        )
     )
     document = json.loads((artefact.directory / builder.DESCRIPTION).read_text())
     lines = [f"{name:18} {value}" for name, value in document.items()]

@@ -1,17 +1,20 @@
 """Disks, containers, comparisons and publishing, on small artefacts made here."""
 
 import dataclasses
+import functools
 import gzip
 import hashlib
 import json
 import struct
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from images import build, firmware, gpt, oci, publish, reproduce, tamper
+from attestation.reference import Provenance, ReferenceValues
+from images import build, firmware, gpt, oci, publish, reference, reproduce, tamper
 from images.build import Artefact
 from images.errors import ImageError
 from images.measure import pe
@@ -220,6 +223,33 @@ def test_the_gcp_image_may_run_as_a_trust_domain(tmp_path):
     image = document["resource"]["google_compute_image"]["node"]
     assert {"UEFI_COMPATIBLE", "TDX_CAPABLE", "GVNIC"} <= {entry["type"] for entry in image["guest_os_features"]}
     assert image["shielded_instance_initial_state"] == {"pk": {}}
+
+
+@pytest.mark.parametrize("newer", [(), ("node: libc6: pinned 2.41-12, image has 2.41-13",)])
+def test_an_image_with_packages_that_nobody_pinned_is_not_published(tmp_path, monkeypatch, newer):
+    built = artefact(tmp_path)
+    values = ReferenceValues(
+        image="bulkhead-cpu",
+        version=2,
+        created=datetime(2026, 3, 1, tzinfo=UTC),
+        expires=datetime(2026, 9, 1, tzinfo=UTC),
+        secure_boot=True,
+        registers={},
+        artefact=reference.hashes(built),
+        provenance=Provenance(
+            source="r", source_date_epoch=1, builder={}, lock_sha256="55" * 32, newer_than_lock=newer
+        ),
+        packages=(),
+    )
+    monkeypatch.setattr(reference, "latest", lambda _workspace, _image: values)
+    monkeypatch.setattr(publish, "secure_boot_state", lambda _workspace: {})
+    published = functools.partial(publish.write, Workspace(tmp_path), built, cloud="gcp", bucket="b", region="r")
+    if not newer:
+        assert published(out=tmp_path).is_file()
+        return
+    with pytest.raises(ImageError, match="libc6: pinned"):
+        published(out=tmp_path)
+    assert not (tmp_path / "gcp").exists()
 
 
 def test_the_variable_store_round_trips_our_keys(tmp_path, certificates):

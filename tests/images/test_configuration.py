@@ -116,8 +116,9 @@ def manifest(path, versions):
 
 def test_what_is_pinned_is_demanded(lock, tmp_path):
     built = {"node": manifest(tmp_path / "m", {"systemd": "257-1", "udev": "257-1"})}
-    packages.settle("cpu", built, update=True)
-    packages.settle("cpu", built, update=False)
+    found = packages.read_manifests(built)
+    packages.pin("cpu", found)
+    assert packages.demand("cpu", found) == ()
     assert packages.pins() == "".join(
         f"Package: {name}\nPin: version 257-1\nPin-Priority: 1001\n\n" for name in ("systemd", "udev")
     )
@@ -127,19 +128,51 @@ def test_what_is_pinned_is_demanded(lock, tmp_path):
     ("found", "says"),
     [
         ({"systemd": "258-1"}, "systemd: pinned 257-1, image has 258-1"),
-        ({}, "lists no package"),
+        ({}, "systemd: pinned 257-1, image has absent"),
         ({"systemd": "257-1", "nc": "1"}, "nc: pinned absent, image has 1"),
     ],
 )
-def test_anything_else_stops_the_build(lock, tmp_path, found, says):
-    packages.settle("cpu", {"node": manifest(tmp_path / "m", {"systemd": "257-1"})}, update=True)
+def test_anything_else_stops_the_build(lock, found, says):
+    packages.pin("cpu", {"node": {"systemd": "257-1"}})
     with pytest.raises(ImageError, match=says):
-        packages.settle("cpu", {"node": manifest(tmp_path / "m", found)}, update=False)
+        packages.demand("cpu", {"node": found})
 
 
-def test_a_profile_without_pins_is_not_built(lock, tmp_path):
+def test_a_manifest_without_packages_is_an_error(tmp_path):
+    with pytest.raises(ImageError, match="lists no package"):
+        packages.read_manifests({"node": manifest(tmp_path / "m", {})})
+
+
+def test_a_profile_without_pins_is_not_built(lock):
     with pytest.raises(ImageError, match="update-lock"):
-        packages.settle("cpu", {"node": manifest(tmp_path / "m", {"a": "1"})}, update=False)
+        packages.demand("cpu", {"node": {"a": "1"}}, newer=True)
+
+
+@pytest.mark.parametrize(
+    ("found", "passed"),
+    [
+        ({"libc6": "2.41-12+deb13u5", "linux-6.12.57": "1"}, 3),
+        ({"libc6": "2.41-12+deb13u4", "linux-6.12.48": "1"}, 0),
+    ],
+)
+def test_what_debian_published_since_passes_when_asked_and_is_named(lock, found, passed):
+    packages.pin("cpu", {"node": {"libc6": "2.41-12+deb13u4", "linux-6.12.48": "1"}})
+    assert len(packages.demand("cpu", {"node": found}, newer=True)) == passed
+    assert packages.drift("cpu", {"node": found}) == packages.demand("cpu", {"node": found}, newer=True)
+
+
+@pytest.mark.parametrize("version", ["2.41-12+deb13u3", "2.41-12+deb13u4~rc1", "1:", "not a version"])
+def test_an_older_version_never_passes(lock, version):
+    packages.pin("cpu", {"node": {"libc6": "2.41-12+deb13u4"}})
+    with pytest.raises(ImageError, match=r"older packages|cannot be compared"):
+        packages.demand("cpu", {"node": {"libc6": version}}, newer=True)
+
+
+def test_a_build_says_what_it_holds(tmp_path):
+    with pytest.raises(ImageError, match="build again"):
+        packages.read_contents(tmp_path)
+    packages.write_contents(tmp_path, {"node": {"libc6": "2"}})
+    assert packages.read_contents(tmp_path) == {"node": {"libc6": "2"}}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"source_date_epoch": "now", "profiles": {}}'])
@@ -166,6 +199,17 @@ def test_the_machine_s_mirror_is_used(tmp_path):
     found = mirror.find(tmp_path)
     assert (found.archive, found.security) == ("https://a.test/debian", "https://b.test/debian-security")
     assert "Suites: trixie trixie-updates" in found.sources()
+    assert "Check-Valid-Until" not in found.sources()
+
+
+def test_a_snapshot_is_a_mirror_whose_index_may_be_old(tmp_path):
+    at = "20261101T000000Z"
+    sources = [f"deb https://s.test/archive/{name}/{at}/ bookworm main\n" for name in mirror.NAMES]
+    (tmp_path / "sources.list").write_text("".join(sources))
+    found = mirror.find(tmp_path)
+    assert found.archive == f"https://s.test/archive/debian/{at}"
+    assert found.security == f"https://s.test/archive/debian-security/{at}"
+    assert found.sources().count("Check-Valid-Until: no") == 2
 
 
 @pytest.mark.parametrize("sources", ["", "deb https://a.test/debian trixie main\n"])
