@@ -23,12 +23,15 @@ class Run:
 
 
 def run(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Run:
-    """Runs a program to its end. `environment` is added to that of this process."""
+    """Runs a program to its end. `environment` is added to that of this process.
+
+    Programs of Python keep their bytecode, as installed ones do, whatever this process was told.
+    """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         began = time.perf_counter()
         process = subprocess.Popen(
             [str(part) for part in command],
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(environment or {})},
             stdout=output,
             stderr=errors,
             stdin=subprocess.DEVNULL,

@@ -6,9 +6,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from queue import SimpleQueue
 from typing import Any
 
 from botocore import xform_name
@@ -56,6 +57,7 @@ class Engine:
         """Makes every request and all that follow from their answers; returns when nothing is left to ask."""
         fresh, waiting = iter(work), deque[tuple[Place, Request]]()
         running: dict[Future[list[tuple[Place, Request]]], bool] = {}
+        finished: SimpleQueue[Future[list[tuple[Place, Request]]]] = SimpleQueue()
         with ThreadPoolExecutor(self.workers, thread_name_prefix="collect") as pool:
             try:
                 while True:
@@ -66,12 +68,14 @@ class Engine:
                         asked = begun or (waiting.popleft() if waiting else None)
                         if asked is None:
                             break
-                        running[pool.submit(self._one, *asked)] = begun is not None
+                        handed = pool.submit(self._one, *asked)
+                        running[handed] = begun is not None
+                        handed.add_done_callback(finished.put)
                     if not running:
                         return
-                    for finished in wait(running, return_when=FIRST_COMPLETED).done:
-                        del running[finished]
-                        waiting.extend(finished.result())
+                    done = finished.get()
+                    del running[done]
+                    waiting.extend(done.result())
             except BaseException:
                 self._stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)

@@ -1,11 +1,16 @@
 """The comparison's own side on a moto server, its leaks one by one, and when a scanner counts as having found one."""
 
+import http.client
+import os
+import sys
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 
 from benchmarks.scanners import cloud, ours, terraform
 from benchmarks.scanners.comparison import PATHS
+from benchmarks.scanners.measure import run
 from benchmarks.scanners.tenants import Tenant
 from benchmarks.scanners.tools import ScannerError, read_ocsf
 from benchmarks.scanners.verdict import Finding, judge
@@ -35,6 +40,35 @@ def proved(tmp_path_factory):
         cloud.plant_public(endpoint, OTHER)
         look("control")
     return documents, leaking
+
+
+def signing(service):
+    scope = f"a/20260101/us-east-1/{service}/aws4_request"
+    return {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
+
+
+@pytest.mark.e2e
+def test_the_server_answers_many_requests_over_one_connection_and_says_what_it_lacks():
+    with cloud.moto_server() as endpoint:
+        connection = http.client.HTTPConnection(urlsplit(endpoint).netloc)
+        connection.connect()
+        there = connection.sock
+        for _ in range(3):
+            connection.request("GET", "/no-such-bucket?policy", headers=signing("s3"))
+            answer = connection.getresponse()
+            assert (answer.status, b"NoSuchBucket" in answer.read()) == (404, True)
+            assert connection.sock is there
+        query = "Action=DescribeNetworkInsightsPaths&Version=2016-11-15"
+        connection.request("POST", "/", query, signing("ec2") | {"Content-Type": "application/x-www-form-urlencoded"})
+        answer = connection.getresponse()
+        assert (answer.status, b"<Code>NotImplemented</Code>" in answer.read()) == (501, True)
+        connection.close()
+
+
+def test_a_measured_program_keeps_its_bytecode(monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert run([sys.executable, "-c", "import sys; print(sys.dont_write_bytecode)"]).output == "False\n"
+    assert os.environ["PYTHONDONTWRITEBYTECODE"] == "1"
 
 
 def violated(document):
