@@ -89,7 +89,7 @@ class Engine:
         paging = paging_of(request.service, request.operation, client)
         params: dict[str, Any] | None = dict(request.params)
         follows: list[tuple[Place, Request]] = []
-        for _ in range(MAX_PAGES):
+        for _ in range(request.pages or MAX_PAGES):
             assert params is not None
             fact, answer = self._answered(client, place, request, params)
             if answer is None:

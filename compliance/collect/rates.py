@@ -37,6 +37,7 @@ BY_API = {
     "kms:ListAliases": Rate(100, 100),
     "iam:GetAccountAuthorizationDetails": Rate(2, 5),
     "logs:DescribeLogGroups": Rate(8, 16),
+    "cloudtrail:LookupEvents": Rate(2, 2),
 }
 
 

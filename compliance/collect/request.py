@@ -35,6 +35,7 @@ class Request:
     `api` is service and operation (`s3:GetBucketPolicy`), the service as boto3 names its client. `expects` are members
     that a whole answer has: without one of them the answer is malformed. `absent` are error codes that mean that there
     is no such configuration. `until` delays: the call is repeated while it answers False (reports that are generated).
+    `pages` bounds a list that begins with the newest and of which the beginning is wanted; 0 stands for all.
     """
 
     api: str
@@ -43,6 +44,7 @@ class Request:
     absent: frozenset[str] = frozenset()
     then: Follow = nothing_follows
     until: Callable[[Answer], bool] | None = None
+    pages: int = 0
 
     @property
     def service(self) -> str:

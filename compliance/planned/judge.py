@@ -35,6 +35,7 @@ ONLY_DEPLOYED: Final[dict[str, str]] = {
     "identity.roles-used": "use shows after deployment",
     "identity.root-unused": "use shows after deployment",
     "identity.second-factor": "second factors show in the account's credential report",
+    "node.evidence-fresh": "machines show evidence after deployment",
     "node.no-hand-started": "machines started by hand are in no plan",
     "sharing.nothing-received": "what others share is in no plan of ours",
 }

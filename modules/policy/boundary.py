@@ -27,6 +27,7 @@ def allow_work_in_own_account(scope: TenantScope) -> Statement:
             "cloudtrail:Describe*",
             "cloudtrail:Get*",
             "cloudtrail:List*",
+            "cloudtrail:LookupEvents",
             "cloudwatch:*",
             "config:Describe*",
             "ec2:Describe*",

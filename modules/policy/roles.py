@@ -107,7 +107,10 @@ def _identity() -> Statement:
 
 
 def inspect() -> Statement:
-    """Lets the auditor read settings, never data: no object, no log event, no secret value, no decryption."""
+    """Lets the auditor read settings, never data: no object, no log's event, no secret value, no decryption.
+
+    CloudTrail's own events are the exception: in them stands which attestation document KMS accepted from a machine.
+    """
     return {
         "Sid": "InspectSettings",
         "Effect": "Allow",
@@ -120,6 +123,7 @@ def inspect() -> Statement:
             "cloudtrail:Describe*",
             "cloudtrail:Get*",
             "cloudtrail:List*",
+            "cloudtrail:LookupEvents",
             "cloudwatch:Describe*",
             "cloudwatch:List*",
             "config:Describe*",

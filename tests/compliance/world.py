@@ -91,6 +91,14 @@ def key_id(account: str, purpose: str) -> str:
     return f"{account[:8]}-0000-0000-0000-00000000{KEYS.index(purpose):04d}"
 
 
+def document_event(instance: str, time: str, **more: Any) -> dict[str, Any]:
+    """An event of CloudTrail: a machine asked KMS for a key with its attestation document."""
+    recipient = {"attestationDocumentModuleId": f"{instance}-tpm0000000000000000"}
+    said = {"eventTime": time, "eventSource": "kms.amazonaws.com", "eventName": "Decrypt", **more}
+    said.setdefault("additionalEventData", {"recipient": recipient})
+    return {"EventId": time, "EventName": said["eventName"], "CloudTrailEvent": json.dumps(said)}
+
+
 @dataclass
 class World:
     """Answers by account, API and parameters; tests change them before judging."""
@@ -538,11 +546,18 @@ def machines(built: World, one: TenantScope) -> None:
     machine = {
         "InstanceId": f"i-{one.id}",
         "State": {"Name": "running"},
+        "LaunchTime": "2026-02-27T08:00:00Z",
         **{name: data[name] for name in ("ImageId", "InstanceType", "MetadataOptions", "Placement")},
         "Monitoring": {"State": "enabled"},
         "NetworkInterfaces": [{"NetworkInterfaceId": "eni-1"}],
     }
     put("ec2:DescribeInstances", {"Reservations": [{"Instances": [machine]}]})
+    named = [{"AttributeKey": "Username", "AttributeValue": machine["InstanceId"]}]
+    put(
+        "cloudtrail:LookupEvents",
+        {"Events": [document_event(f"i-{one.id}", "2026-03-01T11:00:00Z")]},
+        LookupAttributes=named,
+    )
     group = {
         "AutoScalingGroupName": f"bh-{one.id}",
         "AutoScalingGroupARN": arn("autoscaling", one.account, f"autoScalingGroup:x:autoScalingGroupName/bh-{one.id}"),

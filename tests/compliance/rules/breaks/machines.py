@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compliance.rules.node_evidence import of_machine as named
 from tests.compliance.rules.breaks.common import Break, add, entry, instance, put, template
 from tests.compliance.world import ACME, GLOBEX
 
@@ -76,6 +77,7 @@ BREAKS: dict[str, Break] = {
     "network.labelled": entry("ec2:DescribeVpcs", "Vpcs", {"Tags": []}),
     "node.template-imds": template(V1),
     "node.instance-imds": instance(TWO_HOPS),
+    "node.evidence-fresh": put("cloudtrail:LookupEvents", {"Events": []}, LookupAttributes=named("i-acme")),
     "node.template-no-key-pair": template({"KeyName": "admin"}),
     "node.instance-no-key-pair": instance({"KeyName": "admin"}),
     "node.template-approved-image": template({"ImageId": "ami-99999999999999999"}),
