@@ -68,7 +68,7 @@ class Provenance(_Model):
     """Tool -> version."""
     lock_sha256: Hex256
     """Digest of the file that pins the packages."""
-    newer_than_lock: tuple[str, ...] = ()
+    differs_from_lock: tuple[str, ...] = ()
     """One sentence per package that is not as that file pins it: an image to be tried, not one that was reviewed."""
 
 

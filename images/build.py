@@ -75,6 +75,7 @@ def build(
     """
     started = time.monotonic()
     prepare(workspace, profile, update_lock=update_lock, say=say)
+    incremental = incremental and not update_lock  # an earlier tree holds what the mirror had then
     initrd = build_initrd(workspace, say=say, incremental=incremental)
     output = workspace.output(profile)
     if output.exists():
@@ -98,7 +99,7 @@ def build(
     )
     manifests = {"initrd": initrd.parent / "initrd.manifest", "node": output / f"bulkhead-{profile}.manifest"}
     found = packages.read_manifests(manifests)
-    packages.write_contents(output, found)
+    packages.write_contents(output, {**found, packages.WHEELS: payload.wheels(overlay)})
     settle(profile, found, say=say, update_lock=update_lock, accept_newer=accept_newer)
     return describe(profile, output, time.monotonic() - started)
 
@@ -113,7 +114,7 @@ def settle(profile: str, found: packages.Contents, *, say: Say, update_lock: boo
         packages.pin(profile, found)
         return
     for line in packages.demand(profile, found, newer=accept_newer):
-        say(f"newer than the lock: {line}")
+        say(f"not as the lock pins it: {line}")
 
 
 def module_signing(workspace: Workspace, profile: str) -> list[str]:
@@ -168,7 +169,10 @@ def mkosi(workspace: Workspace, tree: str, options: list[str], *, output: Path, 
         ImageError: it failed.
     """
     # mkosi names a cached tree after the image, not the profile: profiles would overwrite each other's.
-    cache = workspace.tree_cache / output.name
+    # Nor does it look at versions: a tree that was made under another lock is not this one's.
+    cache = workspace.tree_cache / output.name / sha256(packages.LOCK)[:16]
+    for stale in (path for path in cache.parent.glob("*") if path != cache):
+        shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     for directory in (output, workspace.package_cache, cache, workspace.scratch):
         directory.mkdir(parents=True, exist_ok=True)
 

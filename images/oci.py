@@ -46,9 +46,7 @@ class Layout:
     digest: str
 
 
-def build(
-    workspace: Workspace, *, say: builder.Say, update_lock: bool, incremental: bool = True, accept_newer: bool = False
-) -> Layout:
+def build(workspace: Workspace, *, say: builder.Say, update_lock: bool, incremental: bool = True) -> Layout:
     """Builds the container image.
 
     Raises:
@@ -61,9 +59,14 @@ def build(
     overlay = payload.stage(workspace, "oci")
     say("building the container image with mkosi")
     options = ["--profile", "oci", f"--extra-tree={tools.inside(overlay, workspace)}:/"]
-    builder.mkosi(workspace, "node", options, output=output, incremental=incremental)
+    builder.mkosi(workspace, "node", options, output=output, incremental=incremental and not update_lock)
     found = packages.read_manifests({"node": output / "bulkhead-oci.manifest"})
-    builder.settle("oci", found, say=say, update_lock=update_lock, accept_newer=accept_newer)
+    try:
+        # A container image carries no mark of packages that nobody pinned, so it is never made of them.
+        builder.settle("oci", found, say=say, update_lock=update_lock, accept_newer=False)
+    except ImageError:
+        shutil.rmtree(output)
+        raise
     layout = next((path.parent for path in sorted(output.rglob("oci-layout"))), None)
     if layout is None:
         raise ImageError(f"{output}: mkosi left no OCI layout")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,11 @@ LOCK = Path(__file__).with_name("packages.lock")
 DEFAULT_EPOCH = 1_767_225_600
 """2026-01-01T00:00:00Z: the time stamp of everything in an image whose lock names no other."""
 CONTENTS = "packages.json"
-"""What was installed, beside a build's outputs: `{"initrd"|"node": {package: version}}`."""
+"""What was installed, beside a build's outputs: `{"initrd"|"node"|"python": {package: version}}`."""
+PARTS = ("initrd", "node")
+"""Where Debian's packages are; the lock pins them."""
+WHEELS = "python"
+"""The wheels, which other files pin by hash."""
 Contents = Mapping[str, Mapping[str, str]]
 
 
@@ -98,14 +103,20 @@ def read_contents(directory: Path) -> Contents:
     """What the build in a directory holds.
 
     Raises:
-        ImageError: the build did not say.
+        ImageError: the build did not say, or not in full.
     """
     path = directory / CONTENTS
     try:
-        found: Contents = json.loads(path.read_text())
+        found = json.loads(path.read_text())
     except (FileNotFoundError, ValueError) as error:
         raise ImageError(f"{path}: not what a build writes ({error}): build again") from error
+    if not isinstance(found, dict) or found.keys() != {*PARTS, WHEELS} or not all(map(_versions, found.values())):
+        raise ImageError(f"{path}: expected versions by package for {', '.join(PARTS)} and {WHEELS}: build again")
     return found
+
+
+def _versions(part: object) -> bool:
+    return isinstance(part, dict) and bool(part) and all(isinstance(version, str) for version in part.values())
 
 
 def pin(profile: str, found: Contents) -> None:
@@ -126,7 +137,8 @@ def drift(profile: str, found: Contents) -> tuple[str, ...]:
         raise ImageError(
             f"{LOCK} pins nothing for profile {profile}: build it once with --update-lock and commit the lock"
         )
-    return tuple(f"{part}: {line}" for part in found for line in differences(pinned.get(part, {}), found[part]))
+    parts = sorted((pinned.keys() | found.keys()) - {WHEELS})
+    return tuple(f"{part}: {line}" for part in parts for line in differences(pinned.get(part, {}), found.get(part, {})))
 
 
 def demand(profile: str, found: Contents, *, newer: bool = False) -> tuple[str, ...]:
@@ -136,7 +148,8 @@ def demand(profile: str, found: Contents, *, newer: bool = False) -> tuple[str, 
         profile: whose pins.
         found: what the image holds.
         newer: let through what Debian has published since the lock was made: newer versions, and packages that came or
-            went with them. An older version never passes: a mirror that offers one is stale, or rolled back.
+            went with them. An older version never passes: a mirror that offers one is stale, or rolled back. A package
+            that has its version in its name, as kernels have, is compared with the one that it replaces.
 
     Raises:
         ImageError: they differ otherwise; the message lists the packages.
@@ -147,23 +160,36 @@ def demand(profile: str, found: Contents, *, newer: bool = False) -> tuple[str, 
     if not newer:
         raise ImageError(
             f"the image does not hold the pinned packages ({len(wrong)} differ): {'; '.join(wrong[:8])}. "
-            "The mirror no longer has them. Build with --update-lock and review the change of images/packages.lock, "
+            "The mirror has others, or a tree of an earlier build was reused: build with --fresh. If they differ then "
+            "too, build with --update-lock and review the change of images/packages.lock, "
             "or with --accept-newer for an image that is tried and never published, or let apt's sources on this "
             "machine name a snapshot of the archive and of the security archive from the lock's time"
         )
     pinned = read_lock()["profiles"][profile]
-    older = [
-        f"{part}: {name}: pinned {pinned[part][name]}, image has {version}"
-        for part in found
-        for name, version in found[part].items()
-        if name in pinned.get(part, {}) and is_older(version, pinned[part][name])
-    ]
+    older = [f"{part}: {line}" for part in pinned for line in _older(pinned[part], found.get(part, {}))]
     if older:
         raise ImageError(
             f"the image holds older packages than are pinned: {'; '.join(older[:8])}. "
             "The mirror is behind the one that the lock was made with: use another"
         )
     return wrong
+
+
+def _older(pinned: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """One sentence per package that is older than what is pinned under its name, or under its name without digits."""
+    replaced: dict[str, list[tuple[str, str]]] = {}
+    for name in sorted(pinned.keys() - found.keys()):
+        replaced.setdefault(_stem(name), []).append((name, pinned[name]))
+    lines = []
+    for name, version in sorted(found.items()):
+        before = [(name, pinned[name])] if name in pinned else replaced.get(_stem(name), [])
+        if before and all(is_older(version, old) for _, old in before):
+            lines.append(f"{before[0][0]}: pinned {before[0][1]}, image has {name} {version}")
+    return lines
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"[0-9]+(?:[.+~-]?[0-9]+)*", "#", name)
 
 
 def is_older(version: str, than: str) -> bool:

@@ -36,6 +36,12 @@ def stage(workspace: Workspace, profile: str, *, update_lock: bool = False) -> P
     return root
 
 
+def wheels(overlay: Path) -> dict[str, str]:
+    """Version by name of the wheels that were laid out, from their own metadata's directories."""
+    names = (path.name.removesuffix(".dist-info") for path in (overlay / HOME / "site").glob("*.dist-info"))
+    return dict(sorted(name.split("-", 1) for name in names))
+
+
 def copy(source: Path, target: Path) -> None:
     """Copies one file's bytes, making directories."""
     target.parent.mkdir(parents=True, exist_ok=True)

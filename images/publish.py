@@ -64,11 +64,11 @@ def write(workspace: Workspace, artefact: Artefact, *, cloud: str, bucket: str, 
         raise ImageError(
             f"reference version {values.version} describes another build: run `bulkhead image measure` first"
         )
-    if values.provenance.newer_than_lock:
+    if unpinned := values.provenance.differs_from_lock:
         raise ImageError(
-            f"the image holds {len(values.provenance.newer_than_lock)} packages that are not as images/packages.lock "
-            f"pins them ({'; '.join(values.provenance.newer_than_lock[:3])}), so nobody has reviewed them: build with "
-            "--update-lock, review the change, commit it"
+            f"the image holds {len(unpinned)} packages that are not as images/packages.lock pins them "
+            f"({'; '.join(unpinned[:3])}), so nobody has reviewed them: build with --update-lock, review the change, "
+            "commit it, measure again"
         )
     tags = {
         "bulkhead-image": artefact.profile,

@@ -22,7 +22,7 @@ from attestation.reference import (
     sign,
     verify,
 )
-from images import firmware, packages, tools, wheels
+from images import firmware, packages, tools
 from images.build import Artefact
 from images.errors import ImageError
 from images.measure.predict import predict
@@ -96,7 +96,7 @@ def latest(workspace: Workspace, image: str, *, now: datetime | None = None) -> 
 
 
 def publish(workspace: Workspace, artefact: Artefact, *, now: datetime | None = None) -> tuple[ReferenceValues, Path]:
-    """Writes a new version, unless the newest set in force describes this very artefact.
+    """Writes a new version, unless the newest set in force says just this of this very artefact.
 
     Raises:
         ImageError: an earlier set does not verify, so the next version is not known.
@@ -108,7 +108,9 @@ def publish(workspace: Workspace, artefact: Artefact, *, now: datetime | None = 
     if earlier:
         version = int(earlier[-1].name.removesuffix(SUFFIX).rsplit(".", 1)[1]) + 1
         current = unexpired(workspace, earlier[-1], moment)
-        if current is not None and current.artefact == hashes(artefact):
+        same = current is not None and current.artefact == hashes(artefact)
+        # The same image under a lock that pins it now is another statement.
+        if current is not None and same and current.provenance.differs_from_lock == unpinned(artefact):
             return current, earlier[-1]
     values = describe(workspace, artefact, version, moment)
     path = directory(workspace) / f"{image}.{version}{SUFFIX}"
@@ -124,6 +126,15 @@ def unexpired(workspace: Workspace, path: Path, now: datetime) -> ReferenceValue
         return verify(path.read_bytes(), (signing_key(workspace).public_key(),), now=now)
     except AttestationError:
         return None
+
+
+def unpinned(artefact: Artefact) -> tuple[str, ...]:
+    """One sentence per package of the image that is not as the lock pins it now.
+
+    Raises:
+        ImageError: the build did not say what it holds, or the lock is not readable.
+    """
+    return packages.drift(artefact.profile, packages.read_contents(artefact.directory))
 
 
 def hashes(artefact: Artefact) -> dict[str, str]:
@@ -152,9 +163,9 @@ def describe(workspace: Workspace, artefact: Artefact, version: int, now: dateti
             source_date_epoch=artefact.source_date_epoch,
             builder={"mkosi": tools.run(workspace, ["mkosi", "--version"]).strip().removeprefix("mkosi ")},
             lock_sha256=hashlib.sha256(packages.LOCK.read_bytes()).hexdigest(),
-            newer_than_lock=packages.drift(artefact.profile, packages.read_contents(artefact.directory)),
+            differs_from_lock=unpinned(artefact),
         ),
-        packages=tuple(contents(artefact, workspace)),
+        packages=tuple(contents(artefact)),
     )
 
 
@@ -170,15 +181,14 @@ def as_reference(register: Register) -> ReferenceRegister:
     )
 
 
-def contents(artefact: Artefact, workspace: Workspace) -> Iterable[Package]:
+def contents(artefact: Artefact) -> Iterable[Package]:
     """Every Debian package and Python wheel in the image, as its build counted them."""
     built = packages.read_contents(artefact.directory)
     for part in ("initrd", "node"):
         for name, version in sorted(built[part].items()):
             purl = f"pkg:deb/debian/{name}@{version}?arch=amd64&distro=debian-13"
             yield Package(name=name, version=version, part="initrd" if part == "initrd" else "node", purl=purl)
-    for wheel in wheels.fetch(workspace, artefact.profile):
-        name, version = wheel.name.split("-")[:2]
+    for name, version in sorted(built[packages.WHEELS].items()):
         yield Package(name=name, version=version, part="python", purl=f"pkg:pypi/{name}@{version}")
 
 

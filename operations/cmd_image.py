@@ -77,15 +77,13 @@ def build(
     from images.workspace import PROFILES, Workspace  # noqa: PLC0415
 
     known(profile, PROFILES)
+    if accept_newer and profile == "oci":
+        raise CommandError("--accept-newer: a container image carries no mark of it; build with --update-lock instead")
     if update_lock and accept_newer:
         raise CommandError("--update-lock pins what --accept-newer lets pass: give one of them")
     workspace = Workspace()
     if profile == "oci":
-        layout = attempt(
-            lambda: oci.build(
-                workspace, say=say, update_lock=update_lock, incremental=not fresh, accept_newer=accept_newer
-            )
-        )
+        layout = attempt(lambda: oci.build(workspace, say=say, update_lock=update_lock, incremental=not fresh))
         emit(
             {"layout": str(layout.directory), "digest": layout.digest}, as_json, [f"{layout.directory}", layout.digest]
         )

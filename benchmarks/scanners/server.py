@@ -2,7 +2,7 @@
 
 `python -m benchmarks.scanners.server PORT`. Moto alone answers such calls with a page of HTML and status 500, which no
 scanner can tell from a failure. And moto's own server ends every connection after one answer, which AWS does not: a
-quarter of a scan would be spent on connecting.
+quarter of a scan would go into connecting.
 """
 
 from __future__ import annotations

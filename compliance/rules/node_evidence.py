@@ -8,19 +8,19 @@ name, so its events are those of one user name.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from compliance.results import Verdict
+from compliance.rules.key_policies import ATTESTED
 from compliance.rules.model import Outcome, Resource, Rule, Severity, decide, failed, not_applicable
-from compliance.rules.populations import instances
+from compliance.rules.populations import instances, named_keys
 from compliance.rules.templates import node_rule
 from compliance.rules.view import View
 
 LOOKUP = "cloudtrail:LookupEvents"
-RELEASING = frozenset({"Decrypt", "DeriveSharedSecret", "GenerateDataKey", "GenerateDataKeyPair"})
-"""Operations of KMS that take an attestation document and answer with a secret."""
 MOST_HOURS = 24.0
 """A machine at work asks for a key at every checkpoint; one that did not ask for a day is not at the work it has."""
 FIRST_HOURS = 1.0
@@ -34,61 +34,79 @@ def of_machine(instance: str) -> list[dict[str, str]]:
 
 @dataclass(frozen=True)
 class _Shown:
-    """One document that a machine sent with a request: when, to what operation, and KMS's error code if refused."""
+    """A request for a key: when, by which operation, whether it was refused, and the key's ARN where it is named."""
 
-    time: str
+    time: datetime
     operation: str
-    error: str
-
-
-def _shown(view: View, instance: str) -> tuple[list[_Shown], bool]:
-    """A machine's documents, newest first, and whether CloudTrail has events that were not asked for."""
-    answers = view.answers(LOOKUP, LookupAttributes=of_machine(instance))
-    given = [given for answer in answers for event in answer.get("Events", []) if (given := _read(event, instance))]
-    beginning = all("NextToken" in answer for answer in answers)
-    return sorted(given, key=lambda one: one.time, reverse=True), beginning
-
-
-def _hours_since(view: View, instance: str, moment: str) -> float:
-    """Hours from an ISO moment to the time at which the machine's events were asked for."""
-    asked = view.graph.facts(view.account, LOOKUP, LookupAttributes=of_machine(instance))
-    ended = datetime.fromisoformat(max(fact.ended for fact in asked).replace("Z", "+00:00"))
-    return (ended - datetime.fromisoformat(moment.replace("Z", "+00:00"))) / timedelta(hours=1)
-
-
-def _read(event: dict[str, Any], instance: str) -> _Shown | None:
-    """The document in an event; None where it is about something else, or carries another machine's document.
-
-    CloudTrail does not always say what came with a refused request, so that every refusal of a machine counts.
-    """
-    said = json.loads(event["CloudTrailEvent"])
-    if said.get("eventSource") != "kms.amazonaws.com" or said.get("eventName") not in RELEASING:
-        return None
-    error = str(said.get("errorCode") or "")
-    module = ((said.get("additionalEventData") or {}).get("recipient") or {}).get("attestationDocumentModuleId", "")
-    if not error and not str(module).startswith(f"{instance}-"):
-        return None
-    return _Shown(str(said["eventTime"]), str(said["eventName"]), error)
+    refused: bool
+    key: str
 
 
 def _evidence(view: View, resource: Resource) -> Outcome:
-    if resource.data["State"]["Name"] != "running":
-        return not_applicable(f"is {resource.data['State']['Name']}")
-    given, beginning = _shown(view, resource.id)
-    running = _hours_since(view, resource.id, resource.data["LaunchTime"])
-    if given and given[0].error:
-        last = given[0]
-        return failed(f"its last request for a key was refused ({last.error}): {last.operation} at {last.time}")
-    if given:
-        age = _hours_since(view, resource.id, given[0].time)
-        said = f"its last attestation document was accepted at {given[0].time}"
-        return decide(age <= MOST_HOURS, said, f"{said}, {age:.0f} hours before the scan")
-    if beginning:
-        unknown = "its newest events hold no attestation document, and older ones were not read"
+    state = resource.data["State"]["Name"]
+    if state != "running":
+        return not_applicable(f"is {state}")
+    started = _moment(resource.data["LaunchTime"])
+    answers = view.answers(LOOKUP, LookupAttributes=of_machine(resource.id))
+    shown = sorted(_shown(view, resource.id, answers), key=lambda one: one.time)
+    # Before its last start the machine may have been another: with another disk, from another image.
+    shown = [one for one in shown if one.time >= started]
+    accepted = {one.key: one for one in shown if not one.refused}
+    last = max(accepted.values(), key=lambda one: one.time, default=None)
+    for refused in (one for one in shown if one.refused):
+        since = accepted.get(refused.key) if refused.key else last
+        if since is None or refused.time > since.time:
+            return failed(f"KMS refused it a key at {_text(refused.time)} ({refused.operation}) and has not since")
+    now = _asked(view, resource.id)
+    if last is not None:
+        said = f"KMS accepted its attestation document at {_text(last.time)}"
+        age = (now - last.time) / timedelta(hours=1)
+        return decide(age <= MOST_HOURS, said, f"{said}, {age:.0f} hours before the scan, and none since")
+    if all("NextToken" in answer for answer in answers):
+        unknown = "its newest events hold no attestation document since its start, and older ones were not read"
         return Outcome(Verdict.INDETERMINATE, unknown)
+    running = (now - started) / timedelta(hours=1)
     if running <= FIRST_HOURS:
         return not_applicable(f"was started {60 * running:.0f} minutes before the scan")
-    return failed(f"has run for {running:.0f} hours and sent no attestation document that KMS accepted")
+    return failed(f"has run for {running:.0f} hours and showed no attestation document that KMS accepted")
+
+
+def _shown(view: View, instance: str, answers: list[dict[str, Any]]) -> Iterator[_Shown]:
+    """Every accepted document of the machine, and every refusal, for the keys whose policies demand one."""
+    measured = [key for purpose, key in (one.data for one in named_keys(view)) if key and purpose in ATTESTED]
+    for answer in answers:
+        for event in answer["Events"]:
+            said = json.loads(event["CloudTrailEvent"])
+            who = said.get("userIdentity") or {}
+            role = ((who.get("sessionContext") or {}).get("sessionIssuer") or {}).get("arn", "")
+            if who.get("invokedBy") or role.rpartition("/")[2] != view.tenant.roles["trainer"]:
+                continue  # a service's own use of a key, or somebody who named a session like the machine
+            named = [one["ARN"] for one in said.get("resources") or []]
+            keys = [key for key in named if key.rpartition("/")[2] in measured]
+            if named and not keys:
+                continue  # what another key's policy accepts says nothing
+            key, error = (keys or [""])[0], said.get("errorCode") or ""
+            recipient = (said.get("additionalEventData") or {}).get("recipient") or {}
+            module = recipient.get("attestationDocumentModuleId", "")
+            # CloudTrail does not always say what came with a refused request; other errors say nothing of a document.
+            if error.startswith("AccessDenied"):
+                yield _Shown(_moment(said["eventTime"]), said["eventName"], True, key)
+            elif not error and key and module.startswith(f"{instance}-tpm"):
+                yield _Shown(_moment(said["eventTime"]), said["eventName"], False, key)
+
+
+def _asked(view: View, instance: str) -> datetime:
+    """When the machine's events were asked for."""
+    asked = view.graph.facts(view.account, LOOKUP, LookupAttributes=of_machine(instance))
+    return _moment(max(fact.ended for fact in asked))
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 RULES: tuple[Rule, ...] = (
@@ -96,12 +114,14 @@ RULES: tuple[Rule, ...] = (
         "evidence-fresh",
         "Every running machine's evidence was accepted within a day",
         Severity.HIGH,
-        ("ec2:DescribeInstances", LOOKUP),
+        ("ec2:DescribeInstances", LOOKUP, "kms:ListAliases"),
         instances,
         _evidence,
         "A machine whose image was withdrawn, or that nobody ever measured, works on.",
         objectives=("attestation.boot", "attestation.key-release"),
-        blind="Documents of the last minutes, which CloudTrail has not got yet, and what a machine does without a key.",
+        blind="Documents of the last minutes, which CloudTrail has not got yet; what a machine does without a key; "
+        "which registers the keys' policies accept: other rules judge them. Of a busy machine the newest 500 "
+        "events are read.",
         remediation="Read why with `bulkhead ledger list`, deploy an accepted build, and replace the machine.",
     ),
 )

@@ -119,8 +119,8 @@ def _image(images: Workspace, step: Step) -> tuple[Artefact, ReferenceValues, Bu
     if artefact is None:
         artefact = builder.build(images, "cpu", say=step.doing, accept_newer=True)
     values, path = reference.publish(images, artefact)
-    newer = len(values.provenance.newer_than_lock)
-    note = f", {newer} packages newer than the lock" if newer else ""
+    newer = len(values.provenance.differs_from_lock)
+    note = f", {newer} packages not as pinned" if newer else ""
     step.done(f"{values.image} version {values.version}, root hash {artefact.root_hash[:16]}…{note}")
     return artefact, values, Build(path, reference.public_key_file(images))
 

@@ -91,12 +91,19 @@ def key_id(account: str, purpose: str) -> str:
     return f"{account[:8]}-0000-0000-0000-00000000{KEYS.index(purpose):04d}"
 
 
-def document_event(instance: str, time: str, **more: Any) -> dict[str, Any]:
-    """An event of CloudTrail: a machine asked KMS for a key with its attestation document."""
-    recipient = {"attestationDocumentModuleId": f"{instance}-tpm0000000000000000"}
-    said = {"eventTime": time, "eventSource": "kms.amazonaws.com", "eventName": "Decrypt", **more}
-    said.setdefault("additionalEventData", {"recipient": recipient})
-    return {"EventId": time, "EventName": said["eventName"], "CloudTrailEvent": json.dumps(said)}
+def document_event(tenant: str, time: str, purpose: str = "data", **more: Any) -> dict[str, Any]:
+    """An event of CloudTrail: a tenant's machine asked KMS for a key with its attestation document."""
+    account = {"acme": ACME, "globex": GLOBEX}[tenant]
+    issuer = {"arn": arn("iam", account, f"role/bh-{tenant}-trainer")}
+    said = {
+        "eventTime": time,
+        "eventSource": "kms.amazonaws.com",
+        "eventName": "Decrypt",
+        "userIdentity": {"sessionContext": {"sessionIssuer": issuer}},
+        "resources": [{"ARN": arn("kms", account, f"key/{key_id(account, purpose)}")}],
+        "additionalEventData": {"recipient": {"attestationDocumentModuleId": f"i-{tenant}-tpm0000000000000000"}},
+    }
+    return {"CloudTrailEvent": json.dumps(said | more)}
 
 
 @dataclass
@@ -555,7 +562,7 @@ def machines(built: World, one: TenantScope) -> None:
     named = [{"AttributeKey": "Username", "AttributeValue": machine["InstanceId"]}]
     put(
         "cloudtrail:LookupEvents",
-        {"Events": [document_event(f"i-{one.id}", "2026-03-01T11:00:00Z")]},
+        {"Events": [document_event(one.id, "2026-03-01T11:00:00Z")]},
         LookupAttributes=named,
     )
     group = {

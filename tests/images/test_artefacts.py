@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attestation.reference import Provenance, ReferenceValues
-from images import build, firmware, gpt, oci, publish, reference, reproduce, tamper
+from images import build, firmware, gpt, oci, packages, publish, reference, reproduce, tamper
 from images.build import Artefact
 from images.errors import ImageError
 from images.measure import pe
@@ -225,6 +225,30 @@ def test_the_gcp_image_may_run_as_a_trust_domain(tmp_path):
     assert image["shielded_instance_initial_state"] == {"pk": {}}
 
 
+def test_an_image_that_the_lock_pins_by_now_is_measured_again(tmp_path, monkeypatch):
+    built = artefact(tmp_path)
+    built.path("uki").write_bytes(b"")
+    monkeypatch.setattr(packages, "LOCK", tmp_path / "packages.lock")
+    monkeypatch.setattr(reference, "predict", lambda _uki, _lists: [])
+    monkeypatch.setattr(reference.firmware, "enrolled", lambda _workspace: None)
+    monkeypatch.setattr(reference.tools, "run", lambda _workspace, _command: "mkosi 25")
+    held = {"initrd": {"udev": "2"}, "node": {"libc6": "2"}}
+    packages.write_contents(built.directory, {**held, "python": {"cffi": "3"}})
+    packages.pin(built.profile, {"initrd": {"udev": "2"}, "node": {"libc6": "1"}})
+    workspace = Workspace(tmp_path / "w")
+    first, _ = reference.publish(workspace, built)
+    assert first.provenance.differs_from_lock == ("node: libc6: pinned 1, image has 2",)
+    assert [(p.name, p.version, p.part) for p in first.packages] == [
+        ("udev", "2", "initrd"),
+        ("libc6", "2", "node"),
+        ("cffi", "3", "python"),
+    ]
+    assert reference.publish(workspace, built)[0] == first
+    packages.pin(built.profile, held)
+    second, _ = reference.publish(workspace, built)
+    assert (second.version, second.provenance.differs_from_lock) == (first.version + 1, ())
+
+
 @pytest.mark.parametrize("newer", [(), ("node: libc6: pinned 2.41-12, image has 2.41-13",)])
 def test_an_image_with_packages_that_nobody_pinned_is_not_published(tmp_path, monkeypatch, newer):
     built = artefact(tmp_path)
@@ -237,7 +261,7 @@ def test_an_image_with_packages_that_nobody_pinned_is_not_published(tmp_path, mo
         registers={},
         artefact=reference.hashes(built),
         provenance=Provenance(
-            source="r", source_date_epoch=1, builder={}, lock_sha256="55" * 32, newer_than_lock=newer
+            source="r", source_date_epoch=1, builder={}, lock_sha256="55" * 32, differs_from_lock=newer
         ),
         packages=(),
     )

@@ -73,6 +73,8 @@ def test_reference_values_signed_by_a_stranger_exit_2(run, monkeypatch):
         (("reproduce",), "image build"),
         (("boot", "--profile", "gpu"), "takes cpu"),
         (("build", "--profile", "tpu"), "takes cpu, gpu, oci"),
+        (("build", "--profile", "oci", "--accept-newer"), "carries no mark"),
+        (("build", "--update-lock", "--accept-newer"), "give one of them"),
         (("publish", "--cloud", "aws", "--no-dry-run"), "dry run"),
     ],
 )

@@ -171,8 +171,49 @@ def test_an_older_version_never_passes(lock, version):
 def test_a_build_says_what_it_holds(tmp_path):
     with pytest.raises(ImageError, match="build again"):
         packages.read_contents(tmp_path)
-    packages.write_contents(tmp_path, {"node": {"libc6": "2"}})
-    assert packages.read_contents(tmp_path) == {"node": {"libc6": "2"}}
+    found = {"initrd": {"udev": "1"}, "node": {"libc6": "2"}, "python": {"cffi": "3"}}
+    packages.write_contents(tmp_path, found)
+    assert packages.read_contents(tmp_path) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '"x"', '{"node": {"libc6": "2"}}', '{"initrd": {}, "node": {}, "python": {}}']
+)
+def test_a_build_that_does_not_say_it_all_is_not_read(tmp_path, text):
+    (tmp_path / packages.CONTENTS).write_text(text)
+    with pytest.raises(ImageError, match="build again"):
+        packages.read_contents(tmp_path)
+
+
+def test_a_part_that_is_missing_differs(lock):
+    packages.pin("cpu", {"initrd": {"udev": "1"}, "node": {"libc6": "2"}})
+    assert packages.drift("cpu", {"node": {"libc6": "2"}, "python": {"x": "1"}}) == (
+        "initrd: udev: pinned 1, image has absent",
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "older"),
+    [
+        ({"linux-image-6.12.90+deb13-cloud-amd64": "6.12.90-1"}, True),
+        ({"linux-image-6.12.120+deb13-cloud-amd64": "6.12.120-1"}, False),
+        ({"libcrypto4": "0.1"}, False),
+    ],
+)
+def test_a_kernel_is_compared_with_the_one_that_it_replaces(lock, found, older):
+    packages.pin("cpu", {"node": {"linux-image-6.12.117+deb13-cloud-amd64": "6.12.117-1"}})
+    if not older:
+        assert packages.demand("cpu", {"node": found}, newer=True)
+        return
+    with pytest.raises(ImageError, match="older packages"):
+        packages.demand("cpu", {"node": found}, newer=True)
+
+
+def test_wheels_are_counted_where_they_were_laid_out(tmp_path):
+    site = tmp_path / payload.HOME / "site"
+    for name in ("cffi-2.1.1.dist-info", "cffi", "cryptography-50.0.2.dist-info"):
+        (site / name).mkdir(parents=True)
+    assert payload.wheels(tmp_path) == {"cffi": "2.1.1", "cryptography": "50.0.2"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"source_date_epoch": "now", "profiles": {}}'])

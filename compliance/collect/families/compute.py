@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from compliance.collect.request import Answer, Family, Place, Request, Where
 
-EVENT_PAGES = 4
+EVENT_PAGES = 10
 """Pages of 50 events, the newest first."""
 
 
