@@ -170,7 +170,7 @@ def mkosi(workspace: Workspace, tree: str, options: list[str], *, output: Path, 
     """
     # mkosi names a cached tree after the image, not the profile: profiles would overwrite each other's.
     # Nor does it look at versions: a tree that was made under another lock is not this one's.
-    cache = workspace.tree_cache / output.name / sha256(packages.LOCK)[:16]
+    cache = workspace.tree_cache / output.name / hashlib.sha256(packages.pins().encode()).hexdigest()[:16]
     for stale in (path for path in cache.parent.glob("*") if path != cache):
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
     for directory in (output, workspace.package_cache, cache, workspace.scratch):

@@ -60,8 +60,8 @@ def build(workspace: Workspace, *, say: builder.Say, update_lock: bool, incremen
     say("building the container image with mkosi")
     options = ["--profile", "oci", f"--extra-tree={tools.inside(overlay, workspace)}:/"]
     builder.mkosi(workspace, "node", options, output=output, incremental=incremental and not update_lock)
-    found = packages.read_manifests({"node": output / "bulkhead-oci.manifest"})
     try:
+        found = packages.read_manifests({"node": output / "bulkhead-oci.manifest"})
         # A container image carries no mark of packages that nobody pinned, so it is never made of them.
         builder.settle("oci", found, say=say, update_lock=update_lock, accept_newer=False)
     except ImageError:

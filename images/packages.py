@@ -18,6 +18,7 @@ CONTENTS = "packages.json"
 """What was installed, beside a build's outputs: `{"initrd"|"node"|"python": {package: version}}`."""
 PARTS = ("initrd", "node")
 """Where Debian's packages are; the lock pins them."""
+_KERNEL = re.compile(r"linux-image-[0-9]")
 WHEELS = "python"
 """The wheels, which other files pin by hash."""
 Contents = Mapping[str, Mapping[str, str]]
@@ -148,8 +149,8 @@ def demand(profile: str, found: Contents, *, newer: bool = False) -> tuple[str, 
         profile: whose pins.
         found: what the image holds.
         newer: let through what Debian has published since the lock was made: newer versions, and packages that came or
-            went with them. An older version never passes: a mirror that offers one is stale, or rolled back. A package
-            that has its version in its name, as kernels have, is compared with the one that it replaces.
+            went with them. An older version never passes: a mirror that offers one is stale, or rolled back. Kernels
+            have their versions in their names; each new one is compared with every pinned one.
 
     Raises:
         ImageError: they differ otherwise; the message lists the packages.
@@ -161,9 +162,9 @@ def demand(profile: str, found: Contents, *, newer: bool = False) -> tuple[str, 
         raise ImageError(
             f"the image does not hold the pinned packages ({len(wrong)} differ): {'; '.join(wrong[:8])}. "
             "The mirror has others, or a tree of an earlier build was reused: build with --fresh. If they differ then "
-            "too, build with --update-lock and review the change of images/packages.lock, "
-            "or with --accept-newer for an image that is tried and never published, or let apt's sources on this "
-            "machine name a snapshot of the archive and of the security archive from the lock's time"
+            "too, build with --update-lock and review the change of images/packages.lock, or with --accept-newer (not for "
+            "oci) for an image that is tried and never published, or let apt's sources on this machine name a snapshot of "
+            "the archive and of the security archive from the lock's time"
         )
     pinned = read_lock()["profiles"][profile]
     older = [f"{part}: {line}" for part in pinned for line in _older(pinned[part], found.get(part, {}))]
@@ -176,20 +177,20 @@ def demand(profile: str, found: Contents, *, newer: bool = False) -> tuple[str, 
 
 
 def _older(pinned: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
-    """One sentence per package that is older than what is pinned under its name, or under its name without digits."""
-    replaced: dict[str, list[tuple[str, str]]] = {}
-    for name in sorted(pinned.keys() - found.keys()):
-        replaced.setdefault(_stem(name), []).append((name, pinned[name]))
-    lines = []
-    for name, version in sorted(found.items()):
-        before = [(name, pinned[name])] if name in pinned else replaced.get(_stem(name), [])
-        if before and all(is_older(version, old) for _, old in before):
-            lines.append(f"{before[0][0]}: pinned {before[0][1]}, image has {name} {version}")
-    return lines
-
-
-def _stem(name: str) -> str:
-    return re.sub(r"[0-9]+(?:[.+~-]?[0-9]+)*", "#", name)
+    """One sentence per package that is older than what is pinned under its name, or a kernel older than the pinned."""
+    lines = [
+        f"{name}: pinned {pinned[name]}, image has {version}"
+        for name, version in sorted(found.items())
+        if name in pinned and is_older(version, pinned[name])
+    ]
+    kernels = {name: version for name, version in pinned.items() if _KERNEL.match(name)}
+    return lines + [
+        f"{old}: pinned {kernels[old]}, image has {name} {version}"
+        for name, version in sorted(found.items())
+        if name not in pinned and _KERNEL.match(name)
+        for old in sorted(kernels)
+        if is_older(version, kernels[old])
+    ]
 
 
 def is_older(version: str, than: str) -> bool:

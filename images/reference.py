@@ -109,8 +109,9 @@ def publish(workspace: Workspace, artefact: Artefact, *, now: datetime | None = 
         version = int(earlier[-1].name.removesuffix(SUFFIX).rsplit(".", 1)[1]) + 1
         current = unexpired(workspace, earlier[-1], moment)
         same = current is not None and current.artefact == hashes(artefact)
-        # The same image under a lock that pins it now is another statement.
-        if current is not None and same and current.provenance.differs_from_lock == unpinned(artefact):
+        # What was pinned once stays reviewed when the lock moves on; what was not may be pinned by now.
+        said = current.provenance.differs_from_lock if current is not None else ()
+        if current is not None and same and (not said or said == unpinned(artefact)):
             return current, earlier[-1]
     values = describe(workspace, artefact, version, moment)
     path = directory(workspace) / f"{image}.{version}{SUFFIX}"

@@ -27,6 +27,10 @@ FIRST_HOURS = 1.0
 """From the start of a machine until its first document shows in CloudTrail, which is some minutes behind."""
 
 
+REFUSALS = ("AccessDenied", "ValidationException")
+"""How error codes begin by which KMS refuses: by the key's policy, or because a document is none or has expired."""
+
+
 def of_machine(instance: str) -> list[dict[str, str]]:
     """The attributes by which CloudTrail finds what a machine's own role did."""
     return [{"AttributeKey": "Username", "AttributeValue": instance}]
@@ -46,16 +50,15 @@ def _evidence(view: View, resource: Resource) -> Outcome:
     state = resource.data["State"]["Name"]
     if state != "running":
         return not_applicable(f"is {state}")
-    started = _moment(resource.data["LaunchTime"])
+    started = _started(resource.data)
     answers = view.answers(LOOKUP, LookupAttributes=of_machine(resource.id))
     shown = sorted(_shown(view, resource.id, answers), key=lambda one: one.time)
-    # Before its last start the machine may have been another: with another disk, from another image.
     shown = [one for one in shown if one.time >= started]
     accepted = {one.key: one for one in shown if not one.refused}
     last = max(accepted.values(), key=lambda one: one.time, default=None)
     for refused in (one for one in shown if one.refused):
         since = accepted.get(refused.key) if refused.key else last
-        if since is None or refused.time > since.time:
+        if since is None or refused.time >= since.time:
             return failed(f"KMS refused it a key at {_text(refused.time)} ({refused.operation}) and has not since")
     now = _asked(view, resource.id)
     if last is not None:
@@ -71,6 +74,16 @@ def _evidence(view: View, resource: Resource) -> Outcome:
     return failed(f"has run for {running:.0f} hours and showed no attestation document that KMS accepted")
 
 
+def _started(machine: dict[str, Any]) -> datetime:
+    """Since when the machine is what it is: before its start, or with another root volume, it may have been another."""
+    root = [
+        mapping["Ebs"]["AttachTime"]
+        for mapping in machine.get("BlockDeviceMappings", [])
+        if mapping.get("DeviceName") == machine.get("RootDeviceName") and "AttachTime" in mapping.get("Ebs", {})
+    ]
+    return max(_moment(moment) for moment in [machine["LaunchTime"], *root])
+
+
 def _shown(view: View, instance: str, answers: list[dict[str, Any]]) -> Iterator[_Shown]:
     """Every accepted document of the machine, and every refusal, for the keys whose policies demand one."""
     measured = [key for purpose, key in (one.data for one in named_keys(view)) if key and purpose in ATTESTED]
@@ -81,7 +94,7 @@ def _shown(view: View, instance: str, answers: list[dict[str, Any]]) -> Iterator
             role = ((who.get("sessionContext") or {}).get("sessionIssuer") or {}).get("arn", "")
             if who.get("invokedBy") or role.rpartition("/")[2] != view.tenant.roles["trainer"]:
                 continue  # a service's own use of a key, or somebody who named a session like the machine
-            named = [one["ARN"] for one in said.get("resources") or []]
+            named = [one["ARN"] for one in said.get("resources") or [] if one["ARN"]]
             keys = [key for key in named if key.rpartition("/")[2] in measured]
             if named and not keys:
                 continue  # what another key's policy accepts says nothing
@@ -89,7 +102,7 @@ def _shown(view: View, instance: str, answers: list[dict[str, Any]]) -> Iterator
             recipient = (said.get("additionalEventData") or {}).get("recipient") or {}
             module = recipient.get("attestationDocumentModuleId", "")
             # CloudTrail does not always say what came with a refused request; other errors say nothing of a document.
-            if error.startswith("AccessDenied"):
+            if error.startswith(REFUSALS):
                 yield _Shown(_moment(said["eventTime"]), said["eventName"], True, key)
             elif not error and key and module.startswith(f"{instance}-tpm"):
                 yield _Shown(_moment(said["eventTime"]), said["eventName"], False, key)
@@ -119,8 +132,8 @@ RULES: tuple[Rule, ...] = (
         _evidence,
         "A machine whose image was withdrawn, or that nobody ever measured, works on.",
         objectives=("attestation.boot", "attestation.key-release"),
-        blind="Documents of the last minutes, which CloudTrail has not got yet; what a machine does without a key; "
-        "which registers the keys' policies accept: other rules judge them. Of a busy machine the newest 500 "
+        blind="Documents of the last minutes, which CloudTrail has not got yet; a reboot; what a machine does without a "
+        "key; which registers the keys' policies accept: other rules judge them. Of a busy machine the newest 500 "
         "events are read.",
         remediation="Read why with `bulkhead ledger list`, deploy an accepted build, and replace the machine.",
     ),

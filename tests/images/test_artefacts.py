@@ -247,6 +247,52 @@ def test_an_image_that_the_lock_pins_by_now_is_measured_again(tmp_path, monkeypa
     packages.pin(built.profile, held)
     second, _ = reference.publish(workspace, built)
     assert (second.version, second.provenance.differs_from_lock) == (first.version + 1, ())
+    packages.pin(built.profile, {"initrd": {"udev": "2"}, "node": {"libc6": "3"}})
+    assert reference.publish(workspace, built)[0] == second, "what was reviewed stays reviewed when the lock moves on"
+
+
+def test_trees_of_installed_packages_are_apart_by_what_is_pinned(tmp_path, monkeypatch):
+    monkeypatch.setattr(packages, "LOCK", tmp_path / "packages.lock")
+    commands = []
+    monkeypatch.setattr(build.tools, "run", lambda _workspace, command, **_rest: commands.append(command))
+    workspace = Workspace(tmp_path / "w")
+
+    def cached():
+        build.mkosi(workspace, "node", [], output=workspace.output("cpu"), incremental=True)
+        (option,) = [word for word in commands[-1] if word.startswith("--cache-directory=")]
+        (found,) = (workspace.tree_cache / "cpu").iterdir()
+        assert option.endswith(found.name)
+        return found
+
+    before = cached()  # without any lock yet
+    (workspace.tree_cache / "cpu" / "left-over").write_text("")
+    assert cached() == before
+    packages.pin("cpu", {"node": {"libc6": "1"}})
+    assert cached() != before
+    assert not before.exists()
+
+
+@pytest.mark.parametrize("manifest", [None, {"a": "2"}])
+def test_a_container_image_that_is_not_as_pinned_is_not_left_behind(tmp_path, monkeypatch, manifest):
+    monkeypatch.setattr(packages, "LOCK", tmp_path / "packages.lock")
+    packages.pin("oci", {"node": {"a": "1"}})
+    workspace = Workspace(tmp_path / "w")
+    output = workspace.output("oci")
+
+    def made(*_given, **_options):
+        output.mkdir(parents=True)
+        (output / "oci-layout").write_text("{}")
+        if manifest:
+            listed = [{"name": name, "version": version} for name, version in manifest.items()]
+            (output / "bulkhead-oci.manifest").write_text(json.dumps({"packages": listed}))
+
+    monkeypatch.setattr(build, "prepare", lambda *_given, **_options: None)
+    monkeypatch.setattr(oci.payload, "stage", lambda *_given: tmp_path)
+    monkeypatch.setattr(oci.tools, "inside", lambda *_given: "/")
+    monkeypatch.setattr(build, "mkosi", made)
+    with pytest.raises(ImageError, match=r"pinned 1, image has 2|no package manifest"):
+        oci.build(workspace, say=print, update_lock=False)
+    assert not output.exists()
 
 
 @pytest.mark.parametrize("newer", [(), ("node: libc6: pinned 2.41-12, image has 2.41-13",)])

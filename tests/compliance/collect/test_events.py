@@ -80,7 +80,16 @@ def test_a_service_s_request_is_kept_as_one():
     )
 
 
+def test_the_key_of_a_refusal_is_taken_from_its_words():
+    said = "User: x is not authorized to perform: kms:Decrypt on arn:aws:kms:us-east-1:311111111111:key/1 with"
+    refused = event(resources=None, errorCode="AccessDenied", errorMessage=said)
+    (kept,) = redacted(LOOKUP, {"Events": [refused]})["Events"]
+    assert json.loads(kept["CloudTrailEvent"])["resources"] == [{"ARN": "arn:aws:kms:us-east-1:311111111111:key/1"}]
+    assert "authorized" not in kept["CloudTrailEvent"]
+
+
 BROKEN = [
+    {"CloudTrailEvent": '{"a":' + "[" * 100_000 + "]" * 100_000 + "}"},
     "text",
     {},
     {"CloudTrailEvent": "{"},
@@ -97,7 +106,7 @@ BROKEN = [
 
 @pytest.mark.parametrize("content", BROKEN, ids=range(len(BROKEN)))
 def test_an_event_that_is_not_as_documented_is_not_kept(content):
-    with pytest.raises((json.JSONDecodeError, TypeError)):
+    with pytest.raises((ValueError, TypeError), match=r"event|line 1"):
         redacted(LOOKUP, {"Events": [content]})
     (fact,) = asked({"Events": [content]})
     assert fact.status is Status.MALFORMED

@@ -18,6 +18,7 @@ ACCEPTED = document_event("acme", NINE)
 AGAIN = document_event("acme", ELEVEN, eventName="GenerateDataKey")
 REFUSED = document_event("acme", TEN, errorCode="AccessDenied")
 SAYS_NOTHING = document_event("acme", TEN, errorCode="AccessDenied", additionalEventData=None, resources=None)
+UNNAMED = document_event("acme", TEN, errorCode="AccessDenied", resources=[{"ARN": ""}])
 OTHER_KEY = document_event("acme", ELEVEN, "checkpoint")
 JUST_STARTED = {"LaunchTime": "2026-03-01T11:30:00Z"}
 NONE = "showed no attestation document"
@@ -50,6 +51,10 @@ def judged(events, *, machine=None, more=False):
         ([AGAIN, REFUSED, ACCEPTED], Verdict.PASS, "11:00:00Z"),
         ([AGAIN, SAYS_NOTHING], Verdict.PASS, "11:00:00Z"),
         ([ACCEPTED, REFUSED, OTHER_KEY], Verdict.FAIL, "refused it a key"),
+        ([ACCEPTED, document_event("acme", TEN, errorCode="ValidationException")], Verdict.FAIL, "refused it a key"),
+        ([ACCEPTED, document_event("acme", NINE, errorCode="AccessDenied")], Verdict.FAIL, "refused it a key"),
+        ([ACCEPTED, UNNAMED], Verdict.FAIL, "refused it a key"),
+        ([ACCEPTED, document_event("acme", TEN, "export", errorCode="AccessDenied")], Verdict.PASS, "09:00:00Z"),
         ([ACCEPTED, document_event("acme", TEN, errorCode="ThrottlingException")], Verdict.PASS, "09:00:00Z"),
         ([ACCEPTED, document_event("acme", TEN, errorCode="AccessDenied", userIdentity=SERVICE)], Verdict.PASS, "09:0"),
         # what is no evidence of this machine
@@ -74,6 +79,13 @@ def test_what_was_shown_before_the_last_start_does_not_count():
     restarted = {"LaunchTime": "2026-03-01T10:30:00Z"}
     assert judged([ACCEPTED], machine=restarted)[0] is Verdict.FAIL
     assert judged([ACCEPTED, REFUSED, AGAIN], machine=restarted)[0] is Verdict.PASS
+    volumes = [
+        {"DeviceName": "/dev/xvda", "Ebs": {"AttachTime": "2026-03-01T10:30:00Z"}},
+        {"DeviceName": "/dev/xvdb", "Ebs": {"AttachTime": "2026-03-01T11:30:00Z"}},
+    ]
+    exchanged = {"RootDeviceName": "/dev/xvda", "BlockDeviceMappings": volumes}
+    assert judged([ACCEPTED], machine=exchanged)[0] is Verdict.FAIL
+    assert judged([AGAIN], machine=exchanged)[0] is Verdict.PASS
 
 
 def test_a_machine_has_an_hour_to_show_what_it_booted():
