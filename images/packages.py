@@ -162,9 +162,9 @@ def demand(profile: str, found: Contents, *, newer: bool = False) -> tuple[str, 
         raise ImageError(
             f"the image does not hold the pinned packages ({len(wrong)} differ): {'; '.join(wrong[:8])}. "
             "The mirror has others, or a tree of an earlier build was reused: build with --fresh. If they differ then "
-            "too, build with --update-lock and review the change of images/packages.lock, or with --accept-newer (not for "
-            "oci) for an image that is tried and never published, or let apt's sources on this machine name a snapshot of "
-            "the archive and of the security archive from the lock's time"
+            "too, build with --update-lock and review the change of images/packages.lock, or with --accept-newer (not "
+            "for oci) for an image that is tried and never published, or let apt's sources on this machine name a "
+            "snapshot of the archive and of the security archive from the lock's time"
         )
     pinned = read_lock()["profiles"][profile]
     older = [f"{part}: {line}" for part in pinned for line in _older(pinned[part], found.get(part, {}))]

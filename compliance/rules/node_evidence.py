@@ -132,8 +132,8 @@ RULES: tuple[Rule, ...] = (
         _evidence,
         "A machine whose image was withdrawn, or that nobody ever measured, works on.",
         objectives=("attestation.boot", "attestation.key-release"),
-        blind="Documents of the last minutes, which CloudTrail has not got yet; a reboot; what a machine does without a "
-        "key; which registers the keys' policies accept: other rules judge them. Of a busy machine the newest 500 "
+        blind="Documents of the last minutes, which CloudTrail has not got yet; a reboot; what a machine does without "
+        "a key; which registers the keys' policies accept: other rules judge them. Of a busy machine the newest 500 "
         "events are read.",
         remediation="Read why with `bulkhead ledger list`, deploy an accepted build, and replace the machine.",
     ),
