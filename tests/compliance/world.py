@@ -91,9 +91,8 @@ def key_id(account: str, purpose: str) -> str:
     return f"{account[:8]}-0000-0000-0000-00000000{KEYS.index(purpose):04d}"
 
 
-def document_event(tenant: str, time: str, purpose: str = "data", **more: Any) -> dict[str, Any]:
+def document_event(tenant: str, time: str, purpose: str = "data", account: str = ACME, **more: Any) -> dict[str, Any]:
     """An event of CloudTrail: a tenant's machine asked KMS for a key with its attestation document."""
-    account = {"acme": ACME, "globex": GLOBEX}[tenant]
     issuer = {"arn": arn("iam", account, f"role/bh-{tenant}-trainer")}
     said = {
         "eventTime": time,
@@ -562,7 +561,7 @@ def machines(built: World, one: TenantScope) -> None:
     named = [{"AttributeKey": "Username", "AttributeValue": machine["InstanceId"]}]
     put(
         "cloudtrail:LookupEvents",
-        {"Events": [document_event(one.id, "2026-03-01T11:00:00Z")]},
+        {"Events": [document_event(one.id, "2026-03-01T11:00:00Z", account=one.account)]},
         LookupAttributes=named,
     )
     group = {

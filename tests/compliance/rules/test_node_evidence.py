@@ -7,7 +7,7 @@ import pytest
 from compliance.results import Verdict
 from compliance.rules.node_evidence import of_machine
 from tests.compliance.rules.breaks.common import instance
-from tests.compliance.world import ACME, document_event, world
+from tests.compliance.world import ACME, GLOBEX, document_event, world
 
 # The world's scan is at 12:00 on 2026-03-01; its machine runs since 08:00 two days before.
 NINE, TEN, ELEVEN = (f"2026-03-01T{hour:02}:00:00Z" for hour in (9, 10, 11))
@@ -58,7 +58,8 @@ def judged(events, *, machine=None, more=False):
         ([ACCEPTED, document_event("acme", TEN, errorCode="ThrottlingException")], Verdict.PASS, "09:00:00Z"),
         ([ACCEPTED, document_event("acme", TEN, errorCode="AccessDenied", userIdentity=SERVICE)], Verdict.PASS, "09:0"),
         # what is no evidence of this machine
-        ([document_event("globex", ELEVEN)], Verdict.FAIL, NONE),
+        ([document_event("globex", ELEVEN, account=GLOBEX)], Verdict.FAIL, NONE),
+        ([module("i-globex-tpm0000000000000000")], Verdict.FAIL, NONE),
         ([module("i-acme2-tpm0")], Verdict.FAIL, NONE),
         ([module("i-acme-enc0123456789abcdef")], Verdict.FAIL, NONE),
         ([document_event("acme", ELEVEN, additionalEventData=None)], Verdict.FAIL, NONE),
