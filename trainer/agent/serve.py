@@ -12,7 +12,7 @@ from trainer.agent.tables import OpenedTable
 from trainer.checkpoint.vault import RunVault, StoredCheckpoint
 from trainer.errors import Reason, TrainerError
 from trainer.export.model import ModelExport
-from trainer.protocol.channel import Channel, close_all
+from trainer.protocol.channel import Channel, Gone, close_all
 from trainer.protocol.leaving import leaving
 from trainer.protocol.messages import (
     BeginExport,
@@ -34,6 +34,10 @@ from trainer.protocol.messages import (
 )
 
 Event = Callable[[str, dict[str, Any]], None]
+
+
+MOST_LAST_WORDS = 1000
+"""Messages of a worker that is gone among which its failure is looked for."""
 
 
 @dataclass
@@ -74,11 +78,31 @@ class Service:
                 raise TrainerError(Reason.PROTOCOL, "the worker sent file descriptors, which no message carries")
             try:
                 self._answer(channel, parse_worker_message(message), served)
+            except Gone:
+                self._last_words(channel, served)
+                raise
             except TrainerError as error:
                 if error.reason != Reason.PROTOCOL:
                     channel.send(Refused(reason=error.reason, message=str(error)).model_dump(mode="json"))
                 raise
         return served
+
+    def _last_words(self, channel: Channel, served: Served) -> None:
+        """Raises why a worker failed that is gone, if it said so; it does not wait for answers to what it asked before.
+
+        Returns if it did not, or said anything that is no message.
+        """
+        for _ in range(MOST_LAST_WORDS):
+            try:
+                received = channel.receive()
+                if received is None:
+                    return
+                close_all(received[1])
+                message = parse_worker_message(received[0])
+            except TrainerError:
+                return
+            if isinstance(message, CodeBegins | Failed):
+                self._answer(channel, message, served)
 
     def _answer(self, channel: Channel, message: Any, served: Served) -> None:
         match message:

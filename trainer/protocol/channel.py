@@ -18,6 +18,10 @@ MAX_DESCRIPTORS: Final = 4
 _LENGTH: Final = struct.Struct(">I")
 
 
+class Gone(TrainerError):  # noqa: N818 - the trainer's one exception, in a state that one caller looks at
+    """The other side reads no more; what it said before may still be there to receive."""
+
+
 class Channel:
     """One end of the socket. Users that share it hold a lock for sending, and one for a request and its answer.
 
@@ -42,7 +46,7 @@ class Channel:
             else:
                 self._socket.sendall(_LENGTH.pack(len(data)) + data)
         except OSError as error:
-            raise TrainerError(Reason.PROTOCOL, f"the other side of the socket is gone: {error}") from error
+            raise Gone(Reason.PROTOCOL, f"the other side of the socket is gone: {error}") from error
 
     def receive(self) -> tuple[dict[str, Any], list[int]] | None:
         """The next frame and its descriptors, or None at the end; the caller closes the descriptors.
