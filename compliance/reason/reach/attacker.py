@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from compliance.estate.model import Account, Identity, Resource
@@ -120,7 +120,8 @@ def as_identity(identity: Identity, account: Account | None, steps: tuple[dict[s
     if principal.kind == "role":
         session = f"arn:aws:sts::{principal.account}:assumed-role/{principal.name}/any"
         known["aws:PrincipalArn"] = (identity.arn,)
-        principal = Principal("session", session, principal.account, principal.name, "any", identity.unique_id)
+        principal = Principal("session", session, principal.account, principal.name, "any")
+    principal = replace(principal, unique_id=identity.unique_id)
     if not _may_carry_tags(identity):
         known |= {f"aws:PrincipalTag/{name}": (value,) for name, value in identity.tags}
     return Attacker(
