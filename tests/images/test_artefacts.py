@@ -176,7 +176,7 @@ def test_a_digest_never_leads_out_of_the_layout(layout, digest):
 
 def artefact(directory, root_hash="ab" * 32, **changes):
     hashes = {"disk_sha256": "1" * 64, "uki_sha256": "2" * 64, "root_sha256": "3" * 64} | changes
-    return Artefact("cpu", directory, "d.raw", "k.efi", "r.raw", root_hash, source_date_epoch=1, seconds=1.0, **hashes)
+    return Artefact("cpu", directory, "d.raw", "k.efi", root_hash, source_date_epoch=1, seconds=1.0, **hashes)
 
 
 def test_equal_builds_are_identical(tmp_path):
