@@ -185,6 +185,15 @@ def _held_by_unknown(condition: Condition, operator: Operator, value: Unknown, c
     return negate(matched) if operator.negated else matched
 
 
+def may_be(value: Value, text: str) -> Truth:
+    """Whether a single-valued key has this very value."""
+    if not isinstance(value, Unknown):
+        return certain(value == (text,))
+    literal: tuple[Piece, ...] = (("literal", text),)
+    barred = disjoint((("glob", value.pattern),), literal) or any(within(literal, each) for each in value.excluding)
+    return FALSE if barred else UNKNOWN
+
+
 def _excluded(value: Unknown, operator: Operator, pieces: tuple[Piece, ...]) -> bool:
     if operator.family == "arn" and all(kind == "glob" for kind, _ in pieces):
         pieces = arn_pieces(plain_text(pieces))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from compliance.reason.iam import s3
+from compliance.reason.iam.conditions import may_be
 from compliance.reason.iam.decision import Decision, Reason
 from compliance.reason.iam.grants import covers
 from compliance.reason.iam.request import Documents, Labelled, Level, Request
@@ -127,8 +128,7 @@ class _Evaluation:
             text = "RestrictPublicBuckets keeps everyone outside the owner's account from a public access point"
             sides.append(_Side("s3.accessPoint.publicAccessBlock", FALSE, text))
         if point.vpc:
-            vpc = self.request.context.get("aws:sourcevpc")
-            truth: Truth = (TRUE if vpc == (point.vpc,) else FALSE) if isinstance(vpc, tuple) else UNKNOWN
+            truth = may_be(self.request.context.get("aws:sourcevpc"), point.vpc)
             sides.append(_Side("s3.accessPoint", truth, f"the access point accepts requests from {point.vpc} only"))
         return sides
 
@@ -138,9 +138,8 @@ class _Evaluation:
         if setting is None or setting.access_point is None:
             return None
         point = setting.access_point
-        account = point.arn.split(":", 5)[4]
         context = self.request.context.with_defaults(
-            {"s3:dataaccesspointarn": (point.arn,), "s3:dataaccesspointaccount": (account,)}
+            {name.lower(): value for name, value in s3.access_point_keys(point).items()}
         )
         key = self.request.resource.partition(":::")[2].partition("/")[2]
         at_bucket = replace(self.request, context=context)
