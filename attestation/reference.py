@@ -12,13 +12,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from attestation.documents import load_json
 from attestation.errors import AttestationError
 from attestation.policy import ReferenceSet
 
@@ -137,6 +138,7 @@ def verify(
             f"reference values: signed by {', '.join(name[:16] for name, _ in signatures) or 'nobody'}, none of which "
             f"is a trusted key with a valid signature (trusted: {', '.join(name[:16] for name in trusted) or 'none'})"
         )
+    load_json(payload, "reference values: payload")  # pydantic's own reader takes the later of two equal names
     try:
         values = ReferenceValues.model_validate_json(payload)
     except ValidationError as error:
@@ -177,7 +179,7 @@ def _open(envelope: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
     if len(envelope) > MAX_ENVELOPE:
         raise AttestationError(f"reference values: {len(envelope)} bytes, at most {MAX_ENVELOPE} are read")
     try:
-        document: Any = json.loads(envelope)
+        document = load_json(envelope, "reference values")
         if not isinstance(document, Mapping) or document.get("payloadType") != PAYLOAD_TYPE:
             raise AttestationError(f"reference values: not a DSSE envelope of type {PAYLOAD_TYPE}")
         payload = base64.b64decode(document["payload"], validate=True)
