@@ -63,14 +63,16 @@ class Provenance(_Model):
     """Where the image came from."""
 
     source: str
-    """Git revision of the source tree; `+changes` is appended when files differed from it."""
+    """Git revision that was built; `+changes` is appended when files differed from it; `unknown` when not noted."""
     source_date_epoch: int
     builder: dict[str, str]
     """Tool -> version."""
-    lock_sha256: Hex256
-    """Digest of the file that pins the packages."""
+    lock_sha256: Hex256 | Literal["unknown"]
+    """Digest of the file that pins the packages, as it was when the image was built."""
     differs_from_lock: tuple[str, ...] = ()
-    """One sentence per package that is not as that file pins it: an image to be tried, not one that was reviewed."""
+    """One sentence per package that is not as the file pins it: an image to be tried, not one that was reviewed."""
+    compared_lock_sha256: Hex256 | Literal["unknown"] = "unknown"
+    """Digest of the file that `differs_from_lock` compares with: as it was when the image was measured."""
 
 
 class ReferenceValues(_Model):
