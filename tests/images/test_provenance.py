@@ -25,7 +25,9 @@ def checkout(tmp_path, monkeypatch):
         monkeypatch.setattr(module, name, lambda *_given, **_options: tmp_path)
     monkeypatch.setattr(build.payload, "wheels", lambda _overlay: {"cffi": "3"})
     monkeypatch.setattr(build.tools, "run", lambda *_given, **_options: says["mkosi"] + "\n")
-    monkeypatch.setattr(packages, "read_manifests", lambda _manifests: {"initrd": {"udev": "2"}, "node": {"libc6": "1"}})
+    monkeypatch.setattr(
+        packages, "read_manifests", lambda _manifests: {"initrd": {"udev": "2"}, "node": {"libc6": "1"}}
+    )
     monkeypatch.setattr(reference, "predict", lambda _uki, _lists: [])
     monkeypatch.setattr(reference.firmware, "enrolled", lambda _workspace: None)
 
