@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from images.workspace import CHECKOUT, Workspace
 
 MKOSI = CHECKOUT / "images" / "mkosi"
 DESCRIPTION = "artefact.json"
+UNKNOWN = "unknown"
 MAKERS = (
     "requirements.lock",
     *(f"images/{n}" for n in ("packages.lock", "tools-packages.txt", "build.py", "payload.py")),
@@ -44,6 +46,13 @@ class Artefact:
     seconds: float
     inputs_sha256: str = ""
     """Digest of everything of ours that went in, as `inputs` gives it; empty for builds that did not note it."""
+    source: str = UNKNOWN
+    """Git revision that was built, as `revision` gives it. This and the next two are `unknown` where a build did not
+    note them: what the checkout holds by the time the image is measured says nothing of it."""
+    lock_sha256: str = UNKNOWN
+    """Digest of `packages.lock` as the build left it."""
+    mkosi: str = UNKNOWN
+    """Version of mkosi that built it."""
 
     def path(self, name: str) -> Path:
         """The path of the artefact's file that an attribute names: `disk` or `uki`."""
@@ -73,6 +82,7 @@ def build(
         ImageError: a step failed, or the packages are not those that are pinned.
     """
     started = time.monotonic()
+    source = revision()  # before the build, which may write the lock and takes minutes in which people edit
     prepare(workspace, profile, update_lock=update_lock, say=say)
     incremental = incremental and not update_lock  # an earlier tree holds what the mirror had then
     initrd = build_initrd(workspace, say=say, incremental=incremental)
@@ -100,7 +110,8 @@ def build(
     found = packages.read_manifests(manifests)
     packages.write_contents(output, {**found, packages.WHEELS: payload.wheels(overlay)})
     settle(profile, found, say=say, update_lock=update_lock, accept_newer=accept_newer)
-    return describe(profile, output, time.monotonic() - started)
+    version = tools.run(workspace, ["mkosi", "--version"]).strip().removeprefix("mkosi ")
+    return describe(profile, output, time.monotonic() - started, source=source, mkosi_version=version)
 
 
 def settle(profile: str, found: packages.Contents, *, say: Say, update_lock: bool, accept_newer: bool) -> None:
@@ -192,7 +203,23 @@ def mkosi(workspace: Workspace, tree: str, options: list[str], *, output: Path, 
     tools.run(workspace, command, environment={"SOURCE_DATE_EPOCH": str(epoch)}, log=output.with_suffix(".log"))
 
 
-def describe(profile: str, output: Path, seconds: float) -> Artefact:
+def revision() -> str:
+    """The Git revision of the checkout, `+changes` when files differ from it, `unknown` outside a checkout."""
+    try:
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return UNKNOWN
+    return head.stdout.strip() + ("+changes" if changed.stdout.strip() else "")
+
+
+def describe(profile: str, output: Path, seconds: float, *, source: str, mkosi_version: str) -> Artefact:
     """Reads what mkosi left and writes `artefact.json`.
 
     Raises:
@@ -214,6 +241,9 @@ def describe(profile: str, output: Path, seconds: float) -> Artefact:
         source_date_epoch=packages.source_date_epoch(),
         seconds=round(seconds, 1),
         inputs_sha256=inputs(profile),
+        source=source,
+        lock_sha256=packages.lock_sha256(),
+        mkosi=mkosi_version,
     )
     record = asdict(artefact)
     del record["directory"]

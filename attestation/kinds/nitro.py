@@ -7,7 +7,6 @@ Nitro Enclaves, "Verifying the root of trust"; EC2 user guide, "Validate a Nitro
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA384
 
 from attestation.certificates import Roots, build_path, fingerprint, load_der
+from attestation.documents import load_json
 from attestation.errors import AttestationError
 from attestation.kinds.nitro_envelope import check_envelope, open_envelope
 from attestation.result import Check, Claims, compare, failed, judged, not_evaluated, passed
@@ -204,10 +204,7 @@ def _unwrapped(evidence: bytes) -> bytes:
     """The document's bytes: as they are, from hex or base64 text, or from JSON that names them."""
     if evidence.lstrip()[:1] != b"{":
         return plain(evidence, "nitro evidence")
-    try:
-        document = json.loads(evidence)
-    except (ValueError, RecursionError) as error:
-        raise AttestationError(f"nitro evidence: not JSON: {error}") from error
+    document = load_json(evidence, "nitro evidence")
     found = next((document[name] for name in _JSON_NAMES if document.get(name)), None)
     if found is None:
         raise AttestationError(f"nitro evidence: the JSON has none of {', '.join(_JSON_NAMES)}")

@@ -25,6 +25,7 @@ from attestation.tcg.eventlog import parse as parse_log
 from attestation.tcg.tpm_structures import (
     Attest,
     PublicKey,
+    parse_attest,
     parse_signature,
     signature_verifies,
 )
@@ -135,8 +136,14 @@ def _key(
             "TPM evidence: no `ak_public` and no `ak_certificate`, and none was given (--certificates): "
             "the quote's signer is unknown"
         )
-    body = bare(parsed.quote)
-    return next((k for k in given if signature_verifies(parse_signature(signature, k), k, body)), given[0]), []
+    body, hash_name = bare(parsed.quote), parse_attest(parsed.quote).digest_hash
+    for key in given:
+        try:
+            if signature_verifies(parse_signature(signature, key, hash_name), key, body):
+                return key, []
+        except AttestationError:  # a signature that keys of another kind make
+            continue
+    return given[0], []
 
 
 def _log_checks(log: EventLog | None, quoted: Mapping[str, Mapping[int, bytes]]) -> list[Check]:

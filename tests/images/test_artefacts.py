@@ -231,7 +231,6 @@ def test_an_image_that_the_lock_pins_by_now_is_measured_again(tmp_path, monkeypa
     monkeypatch.setattr(packages, "LOCK", tmp_path / "packages.lock")
     monkeypatch.setattr(reference, "predict", lambda _uki, _lists: [])
     monkeypatch.setattr(reference.firmware, "enrolled", lambda _workspace: None)
-    monkeypatch.setattr(reference.tools, "run", lambda _workspace, _command: "mkosi 25")
     held = {"initrd": {"udev": "2"}, "node": {"libc6": "2"}}
     packages.write_contents(built.directory, {**held, "python": {"cffi": "3"}})
     packages.pin(built.profile, {"initrd": {"udev": "2"}, "node": {"libc6": "1"}})
