@@ -31,7 +31,13 @@ KINDS: Final[dict[str, tuple[str, Path]]] = {
     "compute.googleapis.com/Subnetwork": ("subnet", "network"),
     "compute.googleapis.com/Network": ("network", "network"),
 }
-NETWORKS: Final = frozenset(
+_JOINS: Final = frozenset(
+    (
+        "networkconnectivity.googleapis.com/Spoke", "networkconnectivity.googleapis.com/Hub",
+        "networksecurity.googleapis.com/AddressGroup", "cloudresourcemanager.googleapis.com/TagBinding",
+    )
+)  # fmt: skip
+NETWORKS: Final = _JOINS | frozenset(
     f"compute.googleapis.com/{kind}"
     for kind in (
         "Network", "Subnetwork", "Firewall", "FirewallPolicy", "NetworkFirewallPolicy", "RegionNetworkFirewallPolicy",
