@@ -80,6 +80,8 @@ def parse_conditions(document: Any, place: str, *, with_variables: bool) -> tupl
         for key, values in keys.items():
             spot = f"{where}[{key!r}]"
             items = values if isinstance(values, list) else [values]
+            if not items:
+                raise ComplianceError(spot, "expected a value or a non-empty list of values")
             texts = [text_of(item, spot) for item in items]
             variables = with_variables and operator is not None and operator.variables
             templates = tuple(parse_template(text, with_variables=variables) for text in texts)

@@ -16,9 +16,9 @@ from compliance.reason.iam.conditions import may_be
 from compliance.reason.iam.decision import Decision, Reason
 from compliance.reason.iam.grants import covers
 from compliance.reason.iam.request import Documents, Labelled, Level, Request
-from compliance.reason.iam.service_rules import always_allowed, never_allowed, rcp_applies
+from compliance.reason.iam.service_rules import always_allowed, beyond_bucket_policy, never_allowed, rcp_applies
 from compliance.reason.iam.statements import Finding, Match, look_up
-from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, either
+from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, either, negate
 
 __all__ = ["Decision", "Reason", "authorise"]
 
@@ -64,6 +64,14 @@ class _Evaluation:
         self.scps = [(level, _levelled(level, request)) for level in documents.scps] if guarded else []
         self.rcps = [(level, _levelled(level, request)) for level in documents.rcps] if rcp_applies(request) else []
         self.point = self._through_access_point()
+        self._spare_the_root_user()
+
+    def _spare_the_root_user(self) -> None:
+        spared = beyond_bucket_policy(self.request)
+        if spared != FALSE:
+            left = negate(spared)
+            denies = [replace(match, truth=both(match.truth, left)) for match in self.resource.denies]
+            self.resource.denies = [match for match in denies if match.truth != FALSE]
 
     def decide(self) -> Decision:
         reasons = self._statements()
