@@ -2,10 +2,13 @@
 
 import base64
 import json
+from datetime import timedelta
 
+import cbor2
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from typer.testing import CliRunner
 
 from attestation.errors import AttestationError
@@ -16,6 +19,7 @@ from attestation.verify import Inputs, judge
 from operations.cli import build
 from operations.errors import CommandError
 from tests.attestation.makers import (
+    DER,
     NOW,
     Authority,
     TokenIssuer,
@@ -194,3 +198,70 @@ def test_text_after_a_quote_is_whole_lines():
     for after in (b"x", b"garbage", b"\nno end", b"no start\n", b"\n\x01\n", b"\0" * 9 + b"\1", b"\n\0\n"):
         with pytest.raises(AttestationError, match="follows its end"):
             parse_quote(quote + after)
+
+
+# --- Nitro: documents that their signer made ill
+
+
+def nitro(payload=None, header=b"\xa1\x01\x38\x22", **changes):
+    """A document under a root of our own over `payload`, bytes, or over a good one with `changes`; and the root."""
+    root, key = make_root("x", NOW), ec.generate_private_key(ec.SECP384R1())
+    good = cbor2.loads(cbor2.loads(issue(root, module_id="i", pcrs={4: bytes(48)}, now=NOW))[2])
+    builder = x509.CertificateBuilder().subject_name(root.certificate.subject).issuer_name(root.certificate.subject)
+    builder = builder.public_key(key.public_key()).serial_number(1).not_valid_before(NOW)
+    leaf = builder.not_valid_after(NOW + timedelta(hours=1)).sign(root.key, hashes.SHA384())
+    good |= {"certificate": leaf.public_bytes(DER)} | changes
+    good = {name: value for name, value in good.items() if value is not ...}
+    body = payload(cbor2.dumps(good)) if payload else cbor2.dumps(good)
+    r, s = utils.decode_dss_signature(
+        key.sign(cbor2.dumps(["Signature1", header, b"", body]), ec.ECDSA(hashes.SHA384()))
+    )
+    return cbor2.dumps([header, {}, body, r.to_bytes(48, "big") + s.to_bytes(48, "big")]), pem(root.certificate)
+
+
+def more(member):
+    """The payload, a map of nine members, with one more."""
+    return lambda payload: b"\xaa" + payload[1:] + member
+
+
+TWO_VALUES = b"\xa2\x04" + cbor2.dumps(b"\1" * 48) + b"\x04" + cbor2.dumps(bytes(48))
+
+
+@pytest.mark.parametrize(
+    ("expected", "payload", "changes"),
+    [
+        (0, None, {}),
+        (0, lambda payload: b"\xbf" + payload[1:] + b"\xff", {}),  # AWS's own form: a map of unsaid length
+        (2, more(cbor2.dumps("digest") + cbor2.dumps("SHA384")), {}),
+        (2, lambda payload: payload.replace(cbor2.dumps({4: bytes(48)}), TWO_VALUES), {}),
+        (
+            2,
+            lambda payload: payload.replace(cbor2.dumps({4: bytes(48)}), TWO_VALUES.replace(b"\0\x04", b"\0\x18\x04")),
+            {},
+        ),
+        (2, more(b"\x81\x01\x01"), {}),
+        (2, more(b"\x01\x01"), {}),
+        (2, more(cbor2.dumps("x") + b"\x81" * 20 + b"\x00"), {}),
+        (2, more(cbor2.dumps("x") + b"\x81" * 100000 + b"\x00"), {}),
+        (2, lambda payload: payload + b"\0", {}),
+        (2, lambda payload: payload[:-1], {}),
+        (1, None, {"nitrotpm_pcrs": ..., "pcrs": {0: bytes(48), 1: b"\1" * 48, 2: b"\1" * 48}}),
+        (1, None, {"nitrotpm_pcrs": ..., "pcrs": {4: bytes(48)}}),
+        (0, None, {"nitrotpm_pcrs": ..., "pcrs": dict.fromkeys(range(3), b"\1" * 48)}),
+        (1, None, {"module_id": "i", "digest": "SHA512"}),
+        (2, None, {"pcrs": {0: b"\1" * 48}}),
+    ],
+)
+def test_documents_that_their_signer_made_ill(run, expected, payload, changes):
+    document, root = nitro(payload, **changes)
+    assert run("nitro", document, root=root)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"", b"\xff", b"\xa2\x01\x38\x22\x01\x38\x22", b"\xa1\x01\x39\x00\x22", b"\xa1\xf5\x38\x22", b"\xa1\x01\x26"],
+)
+def test_only_the_header_of_es384_is_taken(run, header):
+    document, root = nitro(header=header)
+    code, said = run("nitro", document, root=root)
+    assert (code, "cose_algorithm" in said) == (1, True)
