@@ -7,13 +7,16 @@ file's author signed off may not be what is used.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+import math
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import yaml
 
 from attestation.errors import AttestationError
 
+_DEEPEST = 64
+"""Levels of lists and objects; what is deeper than any real document could be read and then not be written again."""
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -66,12 +69,23 @@ def load_json(text: str | bytes, what: str) -> Any:
     """The value of one JSON document.
 
     Raises:
-        AttestationError: not JSON, a number that JSON has not (NaN), or a name twice in an object.
+        AttestationError: not JSON, a number that JSON has not (NaN) or nobody can compare (1e999), a name twice in an
+            object, or more than 64 levels.
     """
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        found = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise AttestationError(f"{what}: not JSON: {error}") from error
+    level = [found]
+    for _ in range(_DEEPEST):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return found
+    raise AttestationError(f"{what}: lists and objects in more than {_DEEPEST} levels")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -81,6 +95,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{twice!r} stands twice in one object: keep one of the two")
     return found
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return number
 
 
 def _constant(name: str) -> Any:

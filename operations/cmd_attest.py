@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from compliance.report.neutral import printable
 from operations.errors import CommandError, Exit
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def explain(
             json.dumps({"kind": kind, "verdict": verdict.as_json()["verdict"], "explanation": lines}) + "\n"
         )
     else:
-        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.write("\n".join(map(printable, lines)) + "\n")
     raise typer.Exit(int(Exit.CLEAN if verdict.accepted else Exit.FINDINGS))
 
 
@@ -230,12 +231,12 @@ def _print(verdict: Verdict) -> None:
     )
     for check in verdict.checks:
         cells = (check.name, check.status.value, _short(check.expected), _short(check.actual), check.detail)
-        table.add_row(*(escape(cell) for cell in cells))
+        table.add_row(*(escape(printable(cell)) for cell in cells))
     console = Console()
     console.print(table)
     console.print("accepted" if verdict.accepted else "rejected", style="green" if verdict.accepted else "red")
     for reason in verdict.reasons:
-        console.print(f"- {escape(reason)}")
+        console.print(f"- {escape(printable(reason))}")
 
 
 def _short(value: object) -> str:
