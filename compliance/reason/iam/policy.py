@@ -237,9 +237,7 @@ def _principals(item: dict[str, Any], kind: PolicyKind, place: str) -> tuple[boo
         raise ComplianceError(f"{place}.{used}", "not allowed here; the principal is the one the policy is attached to")
     elements = parse_principal_element(item[used], f"{place}.{used}")
     if negated and any(is_pattern(element) for element in elements):
-        raise ComplianceError(
-            f"{place}.{used}", "no wildcard within a principal; use aws:PrincipalArn"
-        )
+        raise ComplianceError(f"{place}.{used}", "no wildcard within a principal; use aws:PrincipalArn")
     if kind == "rcp" and (negated or any(element.text != "*" for element in elements)):
         raise ComplianceError(f"{place}.{used}", 'a resource control policy takes only "Principal": "*"')
     return negated, elements
