@@ -97,7 +97,9 @@ def test_the_witness_is_allowed_by_the_planted_policies_and_denied_by_the_clean_
     request = finding.witness["steps"][0]["request"]
 
     def decision(state):
-        name = finding.resource.replace("projects/_/buckets/", "")
+        name = finding.resource
+        if "/managedFolders/" not in name:
+            name = name.replace("projects/_/buckets/", "")
         ring = name.partition("/cryptoKeys/")[0]
         nodes = [f"//cloudresourcemanager.googleapis.com/{node}" for node in request["resource"]["ancestors"]]
         levels = [n for n in dict.fromkeys((*nodes, ring, name)) if n in state.policies]
@@ -106,7 +108,8 @@ def test_the_witness_is_allowed_by_the_planted_policies_and_denied_by_the_clean_
         members = {
             g: [f"serviceAccount:{m['preferredMemberKey']['id']}" for m in held] for g, held in state.groups.items()
         }
-        data = state.assets[name]["resource"]["data"]
+        # what a leak adds is not there in the clean state
+        data = state.assets[name]["resource"]["data"] if name in state.assets else {}
         acl = {
             "uniformBucketLevelAccess": data.get("iamConfiguration", {}).get(
                 "uniformBucketLevelAccess", {"enabled": True}

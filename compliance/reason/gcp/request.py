@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from compliance.reason.gcp.cel.values import OPEN, Open, OpenMap
 from compliance.reason.gcp.principals import Principal
+from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth
 
 _CREDENTIALS: Final = frozenset(
     f"iam.serviceAccounts.{verb}"
@@ -90,6 +91,18 @@ class Target:
     def nodes(self) -> tuple[str, ...]:
         """Every name of every node that it is under."""
         return (*self.ancestors, *self.aliases)
+
+
+def among(named: frozenset[str], nodes: tuple[str, ...]) -> Truth:
+    """Whether one of the nodes of a resource is named; not known where one side has numbers and the other only ids."""
+    if any(node in named for node in nodes):
+        return TRUE
+    own = [node for node in nodes if node.startswith("projects/")]
+    kinds = {node.removeprefix("projects/").isdigit() for node in own}
+    others = {node.removeprefix("projects/").isdigit() for node in named if node.startswith("projects/")}
+    if not own and nodes:
+        return FALSE
+    return FALSE if others <= kinds else UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

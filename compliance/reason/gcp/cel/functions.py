@@ -194,6 +194,13 @@ def timestamp(value: Any) -> Any:
     return found.astimezone(UTC) if found.tzinfo is not None else Failure("a timestamp needs a zone")
 
 
+def date(value: Any) -> Any:
+    """The first instant (UTC) of a day written as `2026-11-23` (IAM, "Date/time functions")."""
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        return Failure("date() takes text such as 2026-11-23")
+    return datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
 def duration(value: Any) -> Any:
     """A span from text such as `1h30m` or `20s`."""
     if isinstance(value, timedelta):
@@ -282,6 +289,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "-_": _known(lambda a: -a if _number(a) else Failure("expected a number")),
     "size": _known(_size),
     "timestamp": _known(timestamp),
+    "date": _known(date),
     "duration": _known(duration),
     "string": _known(_convert),
     "int": _known(lambda a: int(a) if isinstance(a, str | int | float) else Failure("int() of such a value")),
