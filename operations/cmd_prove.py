@@ -165,6 +165,11 @@ def _show(proofs: Proofs) -> None:
                     style=_MARKS[finding.verdict][1],
                 )
             )
+    for leak in proofs.outside[:20]:
+        why = printable("; ".join(leak.reasons))
+        console.print(
+            Text(f"{leak.verdict}  {leak.attacker} → {leak.to}  {leak.path}  {why}", style=_MARKS[leak.verdict][1])
+        )
     for lock in broken[:20]:
         why = printable(f"{lock.resource}: {'; '.join(lock.reasons)}")
         console.print(Text(f"{lock.verdict}  {lock.to}  {lock.subject}  {why}", style="red"))

@@ -17,6 +17,7 @@ from compliance.prove.goals import goals_of
 from compliance.prove.google import prove_google
 from compliance.prove.locks import prove_locks
 from compliance.prove.network import NetworkProof, prove_network
+from compliance.prove.outsiders import open_to_outsiders
 from compliance.prove.public_tokens import public_tokens
 from compliance.prove.result import Finding, Obligation, Proofs, Verdict
 from compliance.reason.iam import Possibility
@@ -41,6 +42,7 @@ def prove(estate: Estate, tenants: Iterable[str] | None = None) -> Proofs:
     _note_gaps(proofs, estate)
     open_goals = _against_strangers(proofs, world, network)
     _against_tenants(proofs, world, network, open_goals)
+    proofs.outside += open_to_outsiders(world, open_goals)
     _note_handovers(proofs, estate)
     prove_locks(proofs, world)
     for taken in chain(google_tokens(proofs, estate, world), public_tokens(proofs, world)):

@@ -109,6 +109,11 @@ def anyone_else(*besides: str) -> Attacker:
     return Attacker(Principal("anyone-else", besides=besides), (ADMINISTRATOR,), None, ())
 
 
+def outsider(account: str) -> Attacker:
+    """Anyone with full rights in an account that the organisation does not know, and so does not restrict."""
+    return Attacker(Principal("any-of-account", account=account), (ADMINISTRATOR,), None, ())
+
+
 def as_identity(identity: Identity, account: Account | None, steps: tuple[dict[str, Any], ...] = ()) -> Attacker:
     """A session of a role, or a user, with its own policies.
 
