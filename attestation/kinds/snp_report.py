@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from attestation.documents import load_json
 from attestation.errors import AttestationError
 from attestation.kinds import hcl
 from attestation.reader import Reader
@@ -188,10 +188,7 @@ def _from_hcl(evidence: bytes) -> Wrapped:
 
 
 def _from_json(evidence: bytes) -> Wrapped:
-    try:
-        document = json.loads(evidence)
-    except (ValueError, RecursionError) as error:
-        raise AttestationError(f"SNP evidence: not JSON: {error}") from error
+    document = load_json(evidence, "SNP evidence")
     if not isinstance(document, Mapping):
         raise AttestationError("SNP evidence: expected a JSON object")
     certificates = []

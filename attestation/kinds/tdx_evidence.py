@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from attestation.documents import load_json
 from attestation.errors import AttestationError
 from attestation.text import binary, plain
 
@@ -37,10 +37,7 @@ def unwrap(evidence: bytes) -> TdxEvidence:
 
 
 def _from_json(text: bytes) -> TdxEvidence:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise AttestationError(f"TDX evidence: not JSON: {error}") from error
+    document = load_json(text, "TDX evidence")
     if not isinstance(document, Mapping):
         raise AttestationError("TDX evidence: expected a JSON object")
     value = next((document[name] for name in ("quote", "td_quote", "tdx_quote") if document.get(name)), None)

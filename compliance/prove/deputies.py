@@ -13,7 +13,7 @@ from compliance.prove.goals import goals_of
 from compliance.prove.result import Finding
 from compliance.reason.iam import Documents, Principal, Unknown, open_request, possible
 from compliance.reason.iam.context import Value
-from compliance.reason.reach.attacker import step
+from compliance.reason.reach.attacker import keys_of_the_way, step
 from compliance.reason.reach.world import World
 
 _BOUND = 400
@@ -47,7 +47,8 @@ def deputy_findings(world: World, resource: Resource) -> Iterator[tuple[Finding,
     rcps = account.rcps if account is not None else ()
     for service in sorted(services):
         for action, on in goals_of(resource):
-            request = open_request(action, on, resource.account, Principal("service", service), foreign)
+            known = {**foreign, **keys_of_the_way(resource, resource.account)}
+            request = open_request(action, on, resource.account, Principal("service", service), known)
             result = possible(request, Documents(resource=resource.policy, rcps=rcps, s3=resource.s3), _BOUND)
             subject = f"{action} by {service} for another account"
             if result.verdict == "impossible":

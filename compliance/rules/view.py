@@ -79,6 +79,19 @@ class View:
         """The entries of a listing over all its pages and regions."""
         return [item for answer in self.answers(api, account, **params) for item in answer.get(member, [])]
 
+    def by_region(self, api: str, **params: Any) -> list[tuple[str, dict[str, Any]]]:
+        """The account's answers of a call that each region answers for itself, with the region.
+
+        Raises:
+            KeyError: no region has such a setting.
+        """
+        self.answers(api, **params)
+        facts = self.graph.facts(self.account, api, **params)
+        found = [(fact.region, fact.response) for fact in facts if fact.status is Status.OK]
+        if not found:
+            raise KeyError(api)
+        return found
+
     def one(self, api: str, account: str | None = None, **params: Any) -> dict[str, Any] | None:
         """The answer of a call that has one page; None if there is no such configuration."""
         answers = self.answers(api, account, **params)

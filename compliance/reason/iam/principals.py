@@ -164,6 +164,8 @@ def parse_principal_element(document: Any, place: str) -> tuple[PrincipalElement
         if kind not in PRINCIPAL_TYPES:
             raise ComplianceError(f"{place}.{kind}", f"unknown principal type; use one of {', '.join(PRINCIPAL_TYPES)}")
         items = entries if isinstance(entries, list) else [entries]
+        if not items:
+            raise ComplianceError(f"{place}.{kind}", "expected a principal or a non-empty list of them")
         for index, entry in enumerate(items):
             where = f"{place}.{kind}[{index}]" if isinstance(entries, list) else f"{place}.{kind}"
             if not isinstance(entry, str) or not entry:
@@ -180,6 +182,11 @@ def _element(kind: str, entry: str, place: str) -> PrincipalElement:
     if _UNIQUE_ID.fullmatch(entry) or "*" in entry or "?" in entry:
         return PrincipalElement(kind, entry)
     return PrincipalElement(kind, entry, parse_arn_principal(entry, place))
+
+
+def is_pattern(element: PrincipalElement) -> bool:
+    """Whether it is an ARN with a wildcard in it, which names nobody."""
+    return element.type == "AWS" and element.text != "*" and ("*" in element.text or "?" in element.text)
 
 
 def names(elements: tuple[PrincipalElement, ...], caller: Principal, context: Context) -> Named:

@@ -21,6 +21,7 @@ from compliance.reason.iam import (
     possible,
 )
 from compliance.reason.iam.context import Value
+from compliance.reason.iam.s3 import access_point_keys
 from compliance.reason.iam.symbolic import request_as_json
 
 ADMINISTRATOR = Labelled(
@@ -31,6 +32,24 @@ ADMINISTRATOR = Labelled(
         "administrator",
     ),
 )
+
+
+def keys_of_the_way(resource: Resource, caller_account: str) -> dict[str, Value]:
+    """What is certain of the keys by which S3 tells through which access point a request comes.
+
+    Those that lead to the bucket from its own account are resources of their own, if all are known. A caller of the
+    account itself might make one more.
+    """
+    point = resource.s3.access_point if resource.s3 is not None else None
+    if point is not None:
+        return dict(access_point_keys(point))
+    own = resource.account
+    if not resource.ways_known or caller_account == own:
+        return {}
+    return {
+        "s3:DataAccessPointAccount": Unknown(True, "*", (own,)),
+        "s3:DataAccessPointArn": Unknown(True, "*", (f"arn:*:s3:*:{own}:accesspoint/*",)),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +90,7 @@ class Attacker:
     def request(self, action: str, on: str, resource: Resource, known: Mapping[str, Value]) -> Request:
         """The open request that it would make."""
         tags: dict[str, Value] = {f"aws:ResourceTag/{name}": (value,) for name, value in resource.tags}
-        merged = {**tags, **known, **self.known}
+        merged = {**tags, **known, **keys_of_the_way(resource, self.account), **self.known}
         return open_request(action, on, resource.account, self.principal, merged)
 
 

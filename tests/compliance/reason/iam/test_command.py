@@ -74,8 +74,8 @@ def test_a_list_is_answered_as_a_list(questions, code):
 
 @pytest.mark.parametrize(
     "text",
-    ["{", '{"request": 1, "request": 2}', "[" * 100_000, "", "null", '"x"'],
-    ids=["cut", "name-twice", "too-deep", "empty", "null", "string"],
+    ["{", '{"request": 1, "request": 2}', "[" * 100_000, "", "null", '"x"', "1" * 5000, '{"cloud": "azure"}'],
+    ids=["cut", "name-twice", "too-deep", "empty", "null", "string", "too-many-digits", "unknown-cloud"],
 )
 def test_what_is_no_question_is_exit_2_and_still_json(text):
     done = run(text, "--json")
