@@ -14,13 +14,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from compliance.reason.gcp.cel.patterns import compiled
 from compliance.reason.gcp.cel.values import OPEN, Failure, Open, OpenMap
 
 _DURATION: Final = re.compile(r"([+-]?)((?:\d+(?:\.\d*)?|\.\d+)(?:h|ms|m|s|us|ns))+")
 _UNIT: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _FIXED_ZONE: Final = re.compile(r"([+-]?)(\d{1,2}):(\d{2})")
-_NOT_RE2: Final = re.compile(r"\\[1-9]|\(\?<?[=!]|\(\?>|\(\?\(")
-_LONGEST_PATTERN: Final = 1000
 
 
 def _plain(value: Any) -> bool:
@@ -126,12 +125,8 @@ def _starts_with(text: Any, beginning: Any) -> Any:
 
 
 def _matches(text: str, pattern: str) -> Any:
-    if len(pattern) > _LONGEST_PATTERN or _NOT_RE2.search(pattern):
-        return Failure("not a regular expression of RE2")
-    try:
-        return re.search(pattern, text) is not None
-    except re.error as error:
-        return Failure(f"not a regular expression: {error}")
+    expression = compiled(pattern)
+    return OPEN if expression is None else expression.search(text) is not None
 
 
 def extract(text: str, template: str) -> Any:
@@ -272,6 +267,13 @@ def _convert(value: Any) -> Any:
     return value if isinstance(value, str) else str(value) if _number(value) else Failure("string() of such a value")
 
 
+def _boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    words = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+    return words.get(value.lower(), Failure("bool() of such a text")) if isinstance(value, str) else Failure("bool()")
+
+
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "_==_": equal,
     "_!=_": _differ,
@@ -294,6 +296,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "string": _known(_convert),
     "int": _known(lambda a: int(a) if isinstance(a, str | int | float) else Failure("int() of such a value")),
     "double": _known(float),
+    "bool": _known(_boolean),
     "dyn": lambda a: a,
     "inIpRange": _known(_in_ranges),
 }
