@@ -35,6 +35,7 @@ def equal(left: Any, right: Any) -> Any:
     for one, other in ((left, right), (right, left)):
         if isinstance(one, Open):
             known_not = isinstance(other, str) and one.excludes(other)
+            known_not = known_not or (isinstance(other, datetime) and one.after is not None and other < one.after)
             wrong_type = one.prefix is not None and _plain(other) and not isinstance(other, str)
             return False if known_not or wrong_type else OPEN
         if isinstance(one, OpenMap):
@@ -59,13 +60,25 @@ def _differ(left: Any, right: Any) -> Any:
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
     def ordered(left: Any, right: Any) -> Any:
         if not (_plain(left) and _plain(right)):
-            return OPEN
+            return _of_times(compare, left, right)
         comparable = (_number(left) and _number(right)) or (
             type(left) is type(right) and isinstance(left, str | bytes | bool | datetime | timedelta)
         )
         return compare(left, right) if comparable else Failure("values that have no order")
 
     return ordered
+
+
+def _of_times(compare: Callable[[Any, Any], bool], left: Any, right: Any) -> Any:
+    """A comparison with a time of which only the earliest is known: settled if every later one agrees with it."""
+    less = compare(1, 2)
+    if isinstance(left, Open) and left.after is not None and isinstance(right, datetime):
+        at_first = compare(left.after, right)
+        return at_first if at_first is not less else OPEN
+    if isinstance(right, Open) and right.after is not None and isinstance(left, datetime):
+        at_first = compare(left, right.after)
+        return at_first if at_first is less else OPEN
+    return OPEN
 
 
 def _in(item: Any, held: Any) -> Any:
