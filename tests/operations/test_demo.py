@@ -233,9 +233,11 @@ def test_what_is_deployed_is_proved_for_every_pair_and_path(workplace: Path) -> 
 @pytest.mark.usefixtures("after_demo")
 def test_no_rule_about_the_tenant_on_google_cloud_fails_or_is_open(workplace: Path) -> None:
     results = json.loads((workplace / "out" / "report" / "results.json").read_text())["results"]
-    about = [result for result in results if result["tenant"] == "initech"]
-    assert {result["status"] for result in about} == {"pass"}
-    assert len({result["rule"] for result in about}) >= 50
+    about = {(result["rule"], result["status"]) for result in results if result["tenant"] == "initech"}
+    # Nothing on Google Cloud was applied by Terraform, so there is no state to compare with.
+    about.remove(("coverage.gcp-reconciled", "not-applicable"))
+    assert {status for _rule, status in about} == {"pass"}
+    assert len(about) >= 50
 
 
 @pytest.mark.usefixtures("after_demo")
