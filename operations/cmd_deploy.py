@@ -50,7 +50,10 @@ def _prepared(
     wanted = selected(fleet, tenants)
     if any(tenant.cloud == "gcp" for tenant in wanted):
         steps.total += more_on_google
-    place = deployment.site(workspace(), "local" if profile == "local" else "cloud")
+    ws = workspace()
+    # Every command here ends with Terraform: without set-up nothing is worth synthesising, checking or proving.
+    ws.terraform()
+    place = deployment.site(ws, "local" if profile == "local" else "cloud")
     with steps.step("Synthesise the stacks") as step:
         stacks = deployment.synthesise(place, fleet, wanted)
         step.done(f"{len(stacks)} stacks")

@@ -88,7 +88,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Verifies a pack: signature, digests, chain, timestamp. Exit 1 if anything was changed, naming the part."""
-    from compliance.evidence.reperform import reperform as judge_again  # noqa: PLC0415 -- quick start
+    from compliance.evidence.errors import EvidenceError  # noqa: PLC0415 -- quick start
+    from compliance.evidence.reperform import reperform as judge_again  # noqa: PLC0415
     from compliance.evidence.standalone import verify as alone  # noqa: PLC0415
     from compliance.facts.errors import BundleError  # noqa: PLC0415
     from compliance.report.neutral import printable  # noqa: PLC0415
@@ -101,12 +102,16 @@ def verify(
     if reperform:
         try:
             again = judge_again(folder)
-        except (BundleError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except BundleError as error:
+            outcome.changed("bundle", str(error))
+        except (EvidenceError, OSError, ValueError, RecursionError) as error:
             outcome.changed("results.json", str(error))
         else:
             for sentence in again.differences:
                 outcome.changed("results.json", sentence)
-            if not again.differences:
+            for name in again.reports:
+                outcome.changed(name, "is not what writing the results of this pack gives")
+            if not (again.differences or again.reports):
                 counted = f"{again.judged} of {again.stated} results"
                 rest = "" if again.judged == again.stated else "; the others rest on facts that only the platform holds"
                 outcome.ok("reperformed", f"judging the bundle again gives the same for {counted}{rest}")
@@ -169,7 +174,7 @@ def trail(
     try:
         held = json.loads(keys.read_text(encoding="utf-8"))
         found = check_trail(folder, held)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CommandError(f"{keys}: cannot be read: {error}") from error
     except EvidenceError as error:
         raise CommandError(str(error)) from error

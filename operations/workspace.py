@@ -40,10 +40,15 @@ class Workspace:
         found = self.hidden / "terraform.json"
         try:
             described = json.loads(found.read_text(encoding="utf-8"))
-            return Path(described["program"]), Path(described["config"])
-        except (OSError, ValueError, KeyError) as error:
-            msg = f"{found}: cannot be read ({error}). Run `make setup`"
+            program, config = Path(described["program"]), Path(described["config"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            msg = f"{found}: Terraform's settings cannot be read ({error}). Run `make setup`"
             raise CommandError(msg) from error
+        for file in (program, config):
+            if not file.is_file():
+                msg = f"{found}: names {file}, which is not there. Run `make setup`"
+                raise CommandError(msg)
+        return program, config
 
 
 def workspace() -> Workspace:

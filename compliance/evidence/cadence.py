@@ -22,6 +22,7 @@ class Link:
     collected: datetime
     digest: str
     previous: str | None
+    tenant: str | None = None
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,13 @@ class Irregularity:
 
 
 def links(folder: Path) -> list[Link]:
-    """The packs in a folder, oldest first.
+    """The packs in a folder, oldest first. Every folder in it has to be one: a pack that lost its manifest is missed.
 
     Raises:
-        EvidenceError: a manifest cannot be read.
+        EvidenceError: a manifest is missing or cannot be read.
     """
-    found = [_link(path.parent) for path in sorted(folder.glob(f"*/{PACK_MANIFEST}"))]
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = [_link(path) for path in inside if path.is_dir() and not path.name.startswith(".")]
     return sorted(found, key=lambda link: (link.sequence, link.collected))
 
 
@@ -49,7 +51,7 @@ def _link(folder: Path) -> Link:
         value = json.loads(text)
         assert_format(value["format"])
         ended = datetime.fromisoformat(value["collected"]["ended"].replace("Z", "+00:00")).astimezone(UTC)
-        return Link(folder, int(value["sequence"]), ended, sha256(text), value["previous"])
+        return Link(folder, int(value["sequence"]), ended, sha256(text), value["previous"], value["tenant"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         msg = f"{path}: not a pack's manifest ({error}); take the folder out of the chain's folder"
         raise EvidenceError(msg) from error
@@ -72,6 +74,12 @@ def exceptions(chain: list[Link], every: timedelta, until: datetime) -> list[Irr
         if after.previous != before.digest or after.sequence != before.sequence + 1:
             found.append(Irregularity(f"{after.folder.name} does not follow {before.folder.name}", broken=True))
         gap = after.collected - before.collected
+        if after.tenant != before.tenant:
+            text = f"{after.folder.name} is of {after.tenant or 'the platform'}, {before.folder.name} is not"
+            found.append(Irregularity(text, broken=True))
+        if gap < timedelta(0):
+            text = f"{after.folder.name} was collected before {before.folder.name}, which it follows"
+            found.append(Irregularity(text, broken=True))
         if gap > every:
             hours = gap.total_seconds() / 3600
             limit = every.total_seconds() / 3600
@@ -84,6 +92,6 @@ def exceptions(chain: list[Link], every: timedelta, until: datetime) -> list[Irr
         limit = every.total_seconds() / 3600
         text = f"{hours:.1f} hours since {chain[-1].folder.name}; one was due every {limit:g}"
         found.append(Irregularity(text, broken=False))
-    if chain and chain[0].previous is not None:
+    if chain and (chain[0].previous is not None or chain[0].sequence != 1):
         found.insert(0, Irregularity(f"{chain[0].folder.name} follows a pack that is not here", broken=True))
     return found

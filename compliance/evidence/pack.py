@@ -19,7 +19,7 @@ from compliance.facts.canonical import canonical, sha256
 from compliance.facts.scope import scope_from_json
 from compliance.report import csv, html, ocsf, oscal, sarif
 from compliance.report.model import Report, report_of
-from compliance.report.proofs import ProofMatrix
+from compliance.report.proofs import ProofMatrix, proofs_to_json
 from compliance.results import Judgement
 
 FORMAT = "bulkhead.evidence/1"
@@ -27,6 +27,7 @@ PREDICATE = "https://bulkhead.example/evidence-pack/v1"
 STATEMENT = "https://in-toto.io/Statement/v1"
 ENVELOPE = "envelope.json"
 PACK_MANIFEST = "pack.json"
+RESULTS, REPORTS, PROOFS = "results.json", "reports", "proofs.json"
 VERIFIER = Path(__file__).parent / "standalone" / "verify.py"
 README = """An evidence pack of Bulkhead.
 
@@ -71,9 +72,12 @@ def write_pack(
             shutil.copyfile(bundle.folder / name, folder / "bundle" / name)
         report = report_of(bundle, judgement, extras.proofs)
         extra = {**_named("ledgers", extras.ledgers), **_named("references", extras.references)}
+        if extras.proofs is not None:
+            # The report shows it: without it nobody could write the report again and compare.
+            extra[PROOFS] = canonical(proofs_to_json(extras.proofs))
     else:
         report, extra = _for_tenant(folder, bundle, judgement, extras, tenant)
-    for name, content in {**_reports(report), **extra}.items():
+    for name, content in {**rendered(report), **extra}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -99,21 +103,29 @@ def _for_tenant(
     own = tenant_bundle(bundle, tenant, redact, folder / "bundle")
     report = report_of(own, tenant_judgement(judgement, own, tenant, redact))
     held = {name: content for name, content in extras.ledgers.items() if name.partition(".")[0] == tenant}
-    return report, {**_named("ledgers", held), **_named("references", extras.references)}
+    given = {**_named("ledgers", held), **_named("references", extras.references)}
+    telling = [
+        name for name, content in given.items() if redact.touches(f"{name}\0{content.decode('utf-8', 'replace')}")
+    ]
+    if telling:
+        msg = f"{', '.join(telling)}: names another tenant, so that {tenant} may not be given it; take it out"
+        raise EvidenceError(msg)
+    return report, given
 
 
 def _named(folder: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
     return {f"{folder}/{name}": content for name, content in files.items()}
 
 
-def _reports(report: Report) -> dict[str, bytes]:
+def rendered(report: Report) -> dict[str, bytes]:
+    """The results and every report as files of a pack, by name. The same report gives the same bytes."""
     texts = {
-        "results.json": json.dumps(report.judgement.to_json(), sort_keys=True) + "\n",
-        "reports/report.html": html.render(report),
-        "reports/results.csv": csv.render(report),
-        "reports/results.sarif": sarif.render(report),
-        "reports/results.ocsf.jsonl": ocsf.render(report),
-        **{f"reports/oscal-{name}.json": oscal.render(report, name) for name in catalogues()},
+        RESULTS: json.dumps(report.judgement.to_json(), sort_keys=True) + "\n",
+        f"{REPORTS}/report.html": html.render(report),
+        f"{REPORTS}/results.csv": csv.render(report),
+        f"{REPORTS}/results.sarif": sarif.render(report),
+        f"{REPORTS}/results.ocsf.jsonl": ocsf.render(report),
+        **{f"{REPORTS}/oscal-{name}.json": oscal.render(report, name) for name in catalogues()},
     }
     return {name: text.encode("utf-8", "surrogatepass") for name, text in texts.items()}
 

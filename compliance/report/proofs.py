@@ -82,6 +82,25 @@ def parse_proofs(value: Any, place: str) -> ProofMatrix:
     return ProofMatrix(pairs, coverage)
 
 
+def proofs_to_json(matrix: ProofMatrix) -> dict[str, Any]:
+    """The matrix as a document that `parse_proofs` reads: what the report shows, and nothing else."""
+    return {
+        "pairs": [
+            {
+                "from": one.source,
+                "to": one.target,
+                "path": one.path,
+                "verdict": one.verdict,
+                "resource": one.resource,
+                "witness": one.witness,
+                "reasons": list(one.reasons),
+            }
+            for one in matrix.pairs
+        ],
+        "coverage": matrix.coverage,
+    }
+
+
 def read_proofs(path: Path) -> ProofMatrix:
     """The matrix in a file. Raises `ProofError`."""
     try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from compliance.rules.bucket_policies import policy_of
 from compliance.rules.model import Outcome, Resource, Rule, Severity, decide, failed, judge_problems
 from compliance.rules.populations import aliases, statements, the_account
 from compliance.rules.probe import Question, certainly_denied, other_tenants, someone
-from compliance.rules.storage import default_key
+from compliance.rules.storage import account_of_key, default_key
 from compliance.rules.trail import IMMUTABLE, TRACES_REMOVED, audit_rule
 from compliance.rules.view import View
 
@@ -48,13 +49,26 @@ def _locked(view: View, resource: Resource) -> Outcome:
 
 def _no_expiry(view: View, resource: Resource) -> Outcome:
     answer = view.one("s3:GetBucketLifecycleConfiguration", view.scope.audit_account, Bucket=_bucket(resource))
+    kept = view.scope.audit_retention_days
     early = [
-        f"rule {rule.get('ID', '?')} deletes after {rule['Expiration'].get('Days', '?')} days"
+        f"rule {rule.get('ID', '?')} {when}"
         for rule in (answer or {}).get("Rules", [])
         if rule.get("Status") == "Enabled"
-        and rule.get("Expiration", {}).get("Days", 10**6) < view.scope.audit_retention_days
+        for when in _deletes(rule, kept)
     ]
     return judge_problems(early, "no lifecycle rule deletes records early")
+
+
+def _deletes(rule: dict[str, Any], kept: int) -> Iterator[str]:
+    """In words, what a lifecycle rule deletes before the end of the retention of `kept` days."""
+    expiration = rule.get("Expiration", {})
+    if "Date" in expiration:
+        yield f"deletes everything on {expiration['Date']}"
+    if "Days" in expiration and expiration["Days"] < kept:
+        yield f"deletes after {expiration['Days']} days"
+    noncurrent = rule.get("NoncurrentVersionExpiration", {})
+    if "NoncurrentDays" in noncurrent and noncurrent["NoncurrentDays"] < kept:
+        yield f"deletes what was overwritten or deleted after {noncurrent['NoncurrentDays']} days"
 
 
 def _audit_closed(view: View, resource: Resource) -> Outcome:
@@ -80,7 +94,8 @@ def _audit_key(view: View, resource: Resource) -> Outcome:
     name = _bucket(resource)
     key = default_key(view, name) or ""
     wanted = aliases(view).get(view.scope.audit_key_alias)
-    good = wanted is not None and (key.endswith(wanted) or key == view.scope.audit_key_alias)
+    own = account_of_key(key) in {"", view.scope.audit_account}
+    good = wanted is not None and own and (key.endswith(wanted) or key == view.scope.audit_key_alias)
     return decide(
         good,
         "encrypted under the audit account's key",

@@ -7,7 +7,7 @@ from typing import Any
 
 from compliance.results import Verdict
 from compliance.rules.model import About, Outcome, Resource, Rule, Severity, decide, failed, judge_problems
-from compliance.rules.populations import buckets, keys, launch_templates, subnets, tags, tenant_buckets
+from compliance.rules.populations import AUTO_SCALING, buckets, keys, launch_templates, subnets, tags, tenant_buckets
 from compliance.rules.view import View
 
 LABELS = ("tenant", "platform", "layer")
@@ -217,7 +217,7 @@ RULES: tuple[Rule, ...] = (
         "data.machines-labelled",
         "Machines and disks get the tenant's label",
         Severity.LOW,
-        ("ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions"),
+        ("ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions", AUTO_SCALING),
         launch_templates,
         _template_labels,
         _NOBODY,

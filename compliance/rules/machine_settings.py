@@ -9,42 +9,47 @@ from compliance.rules.view import View
 
 
 def _ebs_default(view: View, _resource: Resource) -> Outcome:
-    answer = view.one("ec2:GetEbsEncryptionByDefault") or {}
+    answers = view.by_region("ec2:GetEbsEncryptionByDefault")
+    plain = [region for region, answer in answers if answer["EbsEncryptionByDefault"] is not True]
     return decide(
-        answer["EbsEncryptionByDefault"] is True,
-        "new volumes are encrypted",
-        "new volumes are not encrypted by default",
+        not plain, "new volumes are encrypted", f"new volumes are not encrypted by default in {', '.join(plain)}"
     )
 
 
 def _ebs_default_key(view: View, _resource: Resource) -> Outcome:
-    answer = view.one("ec2:GetEbsDefaultKmsKeyId") or {}
-    used = answer["KmsKeyId"]
-    if not isinstance(used, str):
-        msg = f"KmsKeyId is {used!r}"
-        raise TypeError(msg)
+    used = {region: answer["KmsKeyId"] for region, answer in view.by_region("ec2:GetEbsDefaultKmsKeyId")}
+    for key in used.values():
+        if not isinstance(key, str):
+            msg = f"KmsKeyId is {key!r}"
+            raise TypeError(msg)
+    foreign = [region for region, key in used.items() if "alias/aws/ebs" in key]
     return decide(
-        "alias/aws/ebs" not in used,
-        f"new volumes use {used}",
-        "new volumes use AWS's own key, not the tenant's disk key",
+        not foreign,
+        f"new volumes use {', '.join(dict.fromkeys(used.values()))}",
+        f"new volumes use AWS's own key, not the tenant's disk key, in {', '.join(foreign)}",
     )
 
 
 def _serial(view: View, _resource: Resource) -> Outcome:
-    answer = view.one("ec2:GetSerialConsoleAccessStatus") or {}
-    return decide(
-        answer["SerialConsoleAccessEnabled"] is False, "no serial console", "the serial console is open to operators"
-    )
+    answers = view.by_region("ec2:GetSerialConsoleAccessStatus")
+    open_ = [region for region, answer in answers if answer["SerialConsoleAccessEnabled"] is not False]
+    return decide(not open_, "no serial console", f"the serial console is open to operators in {', '.join(open_)}")
 
 
 def _snapshot_block(view: View, _resource: Resource) -> Outcome:
-    state = (view.one("ec2:GetSnapshotBlockPublicAccessState") or {})["State"]
-    return decide(state == "block-all-sharing", "snapshots cannot be made public", f"public snapshots: {state}")
+    states = [(region, answer["State"]) for region, answer in view.by_region("ec2:GetSnapshotBlockPublicAccessState")]
+    return _blocked_everywhere("snapshots", states, "block-all-sharing")
 
 
 def _image_block(view: View, _resource: Resource) -> Outcome:
-    state = (view.one("ec2:GetImageBlockPublicAccessState") or {})["ImageBlockPublicAccessState"]
-    return decide(state == "block-new-sharing", "images cannot be made public", f"public images: {state}")
+    answers = view.by_region("ec2:GetImageBlockPublicAccessState")
+    states = [(region, answer["ImageBlockPublicAccessState"]) for region, answer in answers]
+    return _blocked_everywhere("images", states, "block-new-sharing")
+
+
+def _blocked_everywhere(what: str, states: list[tuple[str, str]], wanted: str) -> Outcome:
+    open_ = [f"{state} in {region}" for region, state in states if state != wanted]
+    return decide(not open_, f"{what} cannot be made public", f"public {what}: {', '.join(open_)}")
 
 
 def _image_trusted(_view: View, resource: Resource) -> Outcome:

@@ -69,7 +69,9 @@ def _routes(_view: View, resource: Resource) -> Outcome:
             ),
             "?",
         )
-        if via != "local" and not via.startswith("vpce-"):
+        # A gateway endpoint is the target of a prefix list only; a range goes to somebody's appliance.
+        gateway_endpoint = via.startswith("vpce-") and bool(route.get("DestinationPrefixListId"))
+        if via != "local" and not gateway_endpoint:
             problems.append(f"{target} goes to {via}")
     return judge_problems(problems, "routes stay in the VPC or go to gateway endpoints")
 

@@ -41,11 +41,13 @@ def _inbound(view: View, resource: Resource) -> Outcome:
 
 def _outbound(view: View, resource: Resource) -> Outcome:
     own = ipaddress.ip_network(view.tenant.cidr)
-    problems = [
-        f"{target} may be reached ({ports})"
-        for target, ports, _permission in _rules_of(resource.data, "IpPermissionsEgress")
-        if "/sg-" not in target and not target.startswith("pl-") and not _within(target, own)
-    ]
+    problems = []
+    for target, ports, _permission in _rules_of(resource.data, "IpPermissionsEgress"):
+        if "/sg-" in target:
+            if target.partition("/")[0] not in {"", view.account}:
+                problems.append(f"group {target} of another account may be reached ({ports})")
+        elif not target.startswith("pl-") and not _within(target, own):
+            problems.append(f"{target} may be reached ({ports})")
     return judge_problems(problems, "nothing outside the tenant's range may be reached, but what prefix lists name")
 
 

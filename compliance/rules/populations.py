@@ -9,6 +9,7 @@ from typing import Any
 from compliance.rules.model import Resource
 from compliance.rules.view import View
 
+AUTO_SCALING = "autoscaling:DescribeAutoScalingGroups"
 SERVICE_LINKED = "/aws-service-role/"
 
 
@@ -38,8 +39,10 @@ def tenant_buckets(view: View) -> Iterator[Resource]:
 def keys(view: View) -> Iterator[Resource]:
     """Every key that the account's owner manages and that is not about to be deleted; `data` is its metadata."""
     for listed in view.items("kms:ListKeys", "Keys"):
-        described = view.one("kms:DescribeKey", KeyId=listed["KeyId"])
-        metadata = described["KeyMetadata"] if described else {}
+        metadata = (view.one("kms:DescribeKey", KeyId=listed["KeyId"]) or {})["KeyMetadata"]
+        if "KeyId" not in metadata:
+            msg = f"what kms:DescribeKey says of {listed['KeyId']} names no key"
+            raise ValueError(msg)
         if metadata.get("KeyManager", "CUSTOMER") == "CUSTOMER" and metadata.get("KeyState") != "PendingDeletion":
             yield Resource(listed["KeyArn"], metadata)
 
@@ -114,15 +117,41 @@ def instances(view: View) -> Iterator[Resource]:
 
 
 def launch_templates(view: View) -> Iterator[Resource]:
-    """The versions of launch templates that are the default or the latest; `data` is the version's content."""
+    """The versions of launch templates that are the default or the latest, or that a group starts.
+
+    `data` is the version's content.
+    """
+    started = _started(view)
     for template in view.items("ec2:DescribeLaunchTemplates", "LaunchTemplates"):
         current = {template["DefaultVersionNumber"], template["LatestVersionNumber"]}
         template_id = template["LaunchTemplateId"]
+        named = {template_id, template.get("LaunchTemplateName", template_id)}
+        current |= {int(number) for name, number in started if name in named and number.isdigit()}
         for version in view.items(
             "ec2:DescribeLaunchTemplateVersions", "LaunchTemplateVersions", LaunchTemplateId=template_id
         ):
             if version["VersionNumber"] in current:
                 yield Resource(f"{template_id}/{version['VersionNumber']}", version["LaunchTemplateData"])
+
+
+def _started(view: View) -> list[tuple[str, str]]:
+    """Name or id, and version, of every launch template that an auto scaling group starts.
+
+    Raises:
+        ValueError: an entry is no group, so that what it starts is not known.
+    """
+    found = []
+    for group in view.items(AUTO_SCALING, "AutoScalingGroups"):
+        if "AutoScalingGroupARN" not in group:
+            msg = f"{AUTO_SCALING} lists a group without an ARN"
+            raise ValueError(msg)
+        mixed = (group.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
+        held = [group.get("LaunchTemplate"), mixed.get("LaunchTemplateSpecification")]
+        held += [entry.get("LaunchTemplateSpecification") for entry in mixed.get("Overrides", [])]
+        for one in held:
+            names = [one[name] for name in ("LaunchTemplateId", "LaunchTemplateName") if one.get(name)] if one else []
+            found += [(str(name), str(one.get("Version", ""))) for name in names]
+    return found
 
 
 def auto_scaling_groups(view: View) -> Iterator[Resource]:

@@ -81,14 +81,29 @@ def _boundary_holds(view: View, _resource: Resource) -> Outcome:
     )
 
 
+def _everything(**statement: Any) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", **statement}]}
+
+
+_KNOWN = {
+    "arn:aws:iam::aws:policy/AdministratorAccess": _everything(Action="*"),
+    "arn:aws:iam::aws:policy/PowerUserAccess": _everything(NotAction=["iam:*", "organizations:*", "account:*"]),
+    "arn:aws:iam::aws:policy/IAMFullAccess": _everything(Action=["iam:*", "organizations:Describe*"]),
+}
+"""The gist of AWS's own policies that make administrators, for answers without their text."""
+
+
 def _documents(view: View, detail: dict[str, Any], inline: str) -> Iterator[tuple[str, Any]]:
     for policy in detail.get(inline, []):
         yield policy["PolicyName"], policy["PolicyDocument"]
     for attached in detail.get("AttachedManagedPolicies", []):
-        if attached["PolicyArn"].endswith(":aws:policy/AdministratorAccess"):
-            yield attached["PolicyName"], {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-        elif (found := _policy_document(view, attached["PolicyArn"])) is not None:
-            yield attached["PolicyName"], found
+        found = _policy_document(view, attached["PolicyArn"])
+        if found is None:
+            found = _KNOWN.get(attached["PolicyArn"])
+        if found is None:
+            msg = f"what the attached policy {attached['PolicyArn']} says is not in it"
+            raise ValueError(msg)
+        yield attached["PolicyName"], found
 
 
 def _not_administrator(view: View, resource: Resource) -> Outcome:
@@ -98,11 +113,27 @@ def _not_administrator(view: View, resource: Resource) -> Outcome:
         name
         for name, policy in _documents(view, resource.data, "RolePolicyList")
         for entry in statements(policy)
-        if entry.get("Effect") == "Allow"
-        and "*" in listed(entry.get("Action"))
-        and "*" in listed(entry.get("Resource"))
+        if entry.get("Effect") == "Allow" and _every(entry, "Action") and _every(entry, "Resource")
     ]
     return decide(not wide, "no policy allows everything", f"{', '.join(wide)} allows everything on everything")
+
+
+def _every(statement: dict[str, Any], element: str) -> bool:
+    """Whether a statement is about every action or resource, or all but some."""
+    return f"Not{element}" in statement or any(set(str(one)) <= {"*", ":"} for one in listed(statement.get(element)))
+
+
+def _reached(policies: list[Any], account: str) -> list[str]:
+    """An ARN for each resource that the policies' Allow statements speak of, and a role."""
+    patterns = [
+        str(one)
+        for policy in policies
+        for statement in statements(policy)
+        if statement["Effect"] == "Allow"
+        for one in listed(statement.get("Resource"))
+    ]
+    examples = [one.replace("*", "x").replace("?", "x") for one in patterns if one.count(":") > 4]
+    return list(dict.fromkeys([f"arn:aws:iam::{account}:role/x", *examples]))
 
 
 def _trainer_cannot(view: View, resource: Resource) -> Outcome:
@@ -122,8 +153,9 @@ def _trainer_cannot(view: View, resource: Resource) -> Outcome:
     may = [
         action
         for action in forbidden
-        if possibly_allowed(
-            policies, "identity", Question(action, f"arn:aws:iam::{view.account}:role/x", view.account, caller, {})
+        if any(
+            possibly_allowed(policies, "identity", Question(action, resource_, view.account, caller, {}))
+            for resource_ in _reached(policies, view.account)
         )
     ]
     return decide(not may, "can neither administer nor escalate", f"its policies allow {', '.join(may)}")

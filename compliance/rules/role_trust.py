@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compliance.rules.guests import guests
 from compliance.rules.model import Outcome, Resource, Rule, Severity, decide
-from compliance.rules.populations import document, roles, statements, the_account
+from compliance.rules.populations import roles, the_account
 from compliance.rules.role_powers import DETAILS, identity_rule
 from compliance.rules.view import View
 
@@ -38,14 +38,14 @@ def _providers(view: View, _resource: Resource) -> Outcome:
     return decide(not found, "nobody from outside can log in", f"identity providers: {', '.join(sorted(found))}")
 
 
-def _trust_well_formed(_view: View, resource: Resource) -> Outcome:
-    found = document(resource.data["AssumeRolePolicyDocument"])
-    everyone = [
-        s
-        for s in statements(found)
-        if s.get("Effect") == "Allow" and s.get("Principal") in ("*", {"AWS": "*"}) and not s.get("Condition")
-    ]
-    return decide(not everyone, "not everybody may assume it", "everybody may assume it")
+def _trust_well_formed(view: View, resource: Resource) -> Outcome:
+    own = {view.account, *view.scope.platform_accounts}
+    everyone = "anyone" in guests(resource.data["AssumeRolePolicyDocument"], own)
+    return decide(
+        not everyone,
+        "not everybody may assume it",
+        "everybody may assume it, or whoever meets a condition that names no account",
+    )
 
 
 RULES: tuple[Rule, ...] = (

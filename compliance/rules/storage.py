@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from compliance.rules.model import About, Outcome, Resource, Rule, Severity, decide, failed, judge_problems
+from compliance.rules.model import About, Outcome, Resource, Rule, Severity, decide, failed, judge_problems, passed
 from compliance.rules.populations import aliases, buckets, tenant_buckets, the_account
 from compliance.rules.view import View
 
@@ -37,7 +37,18 @@ def default_key(view: View, bucket: str) -> str | None:
 
 def _encrypted(view: View, resource: Resource) -> Outcome:
     key = default_key(view, resource.data)
-    return decide(key is not None, f"encrypted under {key}", "no default encryption under a KMS key of ours (SSE-KMS)")
+    if key is None:
+        return failed("no default encryption under a KMS key of ours (SSE-KMS)")
+    ours = {view.account, *view.scope.platform_accounts}
+    if "alias/aws/" in key or account_of_key(key) not in {"", *ours}:
+        return failed(f"encrypted under {key}, which is no key of ours")
+    return passed(f"encrypted under {key}")
+
+
+def account_of_key(key: str) -> str:
+    """The account in a key's ARN; empty if the key is given by its id or alias alone, as one's own."""
+    parts = key.split(":")
+    return parts[4] if len(parts) > 5 else ""
 
 
 def _right_key(view: View, resource: Resource) -> Outcome:
@@ -49,6 +60,8 @@ def _right_key(view: View, resource: Resource) -> Outcome:
     used = default_key(view, name)
     if wanted is None:
         return failed(f"there is no key with the alias {alias}")
+    if used is not None and account_of_key(used) not in {"", view.account}:
+        return failed(f"encrypted under {used}, a key of another account")
     same = (used is not None and used.rpartition("/")[2] in {wanted, alias.rpartition("/")[2]}) or used == alias
     return decide(same, f"encrypted under {alias}", f"encrypted under {used or 'no key'}, not under {alias} ({wanted})")
 
@@ -77,10 +90,11 @@ def _no_acls(view: View, resource: Resource) -> Outcome:
     controls = view.one("s3:GetBucketOwnershipControls", Bucket=resource.data)
     ownership = [rule["ObjectOwnership"] for rule in controls["OwnershipControls"]["Rules"]] if controls else []
     acl = view.one("s3:GetBucketAcl", Bucket=resource.data) or {}
-    owner = acl.get("Owner", {}).get("ID")
+    owner = acl["Owner"]["ID"]
+    grants = view.items("s3:GetBucketAcl", "Grants", Bucket=resource.data)
     strangers = [
         grant["Grantee"].get("URI") or grant["Grantee"].get("ID", "?")
-        for grant in acl.get("Grants", [])
+        for grant in grants
         if grant["Grantee"].get("ID") != owner or grant["Grantee"].get("URI") in _EVERYONE
     ]
     problems = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compliance.rules.model import About, Outcome, Resource, Rule, Severity, decide, judge_problems, passed
-from compliance.rules.populations import launch_templates
+from compliance.rules.populations import AUTO_SCALING, launch_templates
 from compliance.rules.view import View
 
 
@@ -111,7 +111,7 @@ def node_rule(
     )
 
 
-_TEMPLATE = ("ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions")
+_TEMPLATE = ("ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions", AUTO_SCALING)
 
 STOLEN_CREDENTIALS = "Code on the node reads the role's credentials and uses them elsewhere."
 

@@ -10,6 +10,7 @@ from compliance.rules.populations import the_account
 from compliance.rules.view import View
 
 TRAILS = "cloudtrail:DescribeTrails"
+READ_AND_WRITE = {"ReadOnly", "WriteOnly"}
 
 
 def trails(view: View) -> Iterator[Resource]:
@@ -51,39 +52,50 @@ def _trail_target(view: View, resource: Resource) -> Outcome:
 
 def _data_events(view: View, resource: Resource) -> Outcome:
     answer = view.one("cloudtrail:GetEventSelectors", view.management, TrailName=resource.id) or {}
-    seen = {
+    recorded = {
         kind
         for selector in answer.get("EventSelectors", [])
         for entry in selector.get("DataResources", [])
-        for kind in [entry["Type"]]
-        if any(value.rstrip("/") in {"arn:aws:s3", "arn:aws:lambda"} for value in entry.get("Values", []))
+        if entry["Type"] == "AWS::S3::Object"
+        # All buckets of the account; `arn:aws:s3:::` is how CloudTrail's documentation wrote it first.
+        and any(value.rstrip(":/") == "arn:aws:s3" for value in entry.get("Values", []))
+        for kind in _kinds(selector)
     }
+    whole = recorded == READ_AND_WRITE
     for advanced in answer.get("AdvancedEventSelectors", []):
         fields = {entry["Field"]: entry for entry in advanced["FieldSelectors"]}
-        whole = not set(fields) - {"eventCategory", "resources.type"}
-        if fields.get("eventCategory", {}).get("Equals") == ["Data"] and whole:
-            seen |= set(fields.get("resources.type", {}).get("Equals", []))
+        of_data = fields.get("eventCategory", {}).get("Equals") == ["Data"]
+        if of_data and not set(fields) - {"eventCategory", "resources.type"}:
+            whole |= "AWS::S3::Object" in fields.get("resources.type", {}).get("Equals", [])
     return decide(
-        "AWS::S3::Object" in seen,
+        whole,
         "reads and writes of every object are recorded",
         "object reads and writes are not recorded for every bucket",
     )
 
 
+def _kinds(selector: dict[str, Any]) -> set[str]:
+    """Whether a selector records reads, writes or both."""
+    chosen = selector.get("ReadWriteType", "All")
+    return READ_AND_WRITE if chosen == "All" else {chosen}
+
+
 def _management_events(view: View, resource: Resource) -> Outcome:
     answer = view.one("cloudtrail:GetEventSelectors", view.management, TrailName=resource.id) or {}
-    simple = any(
-        entry.get("IncludeManagementEvents")
-        and entry.get("ReadWriteType", "All") == "All"
-        and not entry.get("ExcludeManagementEventSources")
-        for entry in answer.get("EventSelectors", [])
-    )
+    recorded = {
+        kind
+        for selector in answer.get("EventSelectors", [])
+        if selector.get("IncludeManagementEvents") and not selector.get("ExcludeManagementEventSources")
+        for kind in _kinds(selector)
+    }
     advanced = any(
         len(entry["FieldSelectors"]) == 1 and entry["FieldSelectors"][0].get("Equals") == ["Management"]
         for entry in answer.get("AdvancedEventSelectors", [])
     )
     return decide(
-        simple or advanced, "every management event is recorded, KMS's too", "some management events are left out"
+        recorded == READ_AND_WRITE or advanced,
+        "every management event is recorded, KMS's too",
+        "some management events are left out",
     )
 
 

@@ -15,11 +15,17 @@ def _budget(view: View, _resource: Resource) -> Outcome:
     monthly = [
         b
         for b in budgets
-        if b.get("TimeUnit") == "MONTHLY" and b.get("BudgetType", "COST") == "COST" and "BudgetLimit" in b
+        if b.get("TimeUnit") == "MONTHLY"
+        and b.get("BudgetType", "COST") == "COST"
+        and "BudgetLimit" in b
+        # A filtered budget counts a part of what the account spends.
+        and not b.get("CostFilters")
+        and not b.get("FilterExpression")
+        and b["BudgetLimit"].get("Unit", "USD") == "USD"
     ]
     fitting = [b for b in monthly if float(b["BudgetLimit"]["Amount"]) <= view.tenant.budget_usd]
     if not monthly:
-        return failed("there is no monthly cost budget")
+        return failed("there is no monthly cost budget of the whole account in USD")
     amounts = ", ".join(b["BudgetLimit"]["Amount"] for b in monthly)
     return decide(
         bool(fitting),
@@ -37,7 +43,9 @@ def _budget_alerts(view: View, _resource: Resource) -> Outcome:
             AccountId=view.account,
             BudgetName=budget["BudgetName"],
         ):
-            told.add(float(alert["Threshold"]))
+            above = alert.get("ComparisonOperator", "GREATER_THAN") == "GREATER_THAN"
+            if above and alert.get("ThresholdType", "PERCENTAGE") == "PERCENTAGE":
+                told.add(float(alert["Threshold"]))
     missing = [str(percent) for percent in view.tenant.budget_alerts if float(percent) not in told]
     return decide(not missing, "someone is told at every threshold", f"nobody is told at {', '.join(missing)} %")
 
@@ -72,18 +80,25 @@ def _refused_flows(view: View, _resource: Resource) -> Outcome:
 
 
 def _detector(view: View, _resource: Resource) -> Outcome:
-    found = view.items("guardduty:ListDetectors", "DetectorIds")
-    on = [one for one in found if (view.one("guardduty:GetDetector", DetectorId=one) or {}).get("Status") == "ENABLED"]
-    return decide(bool(on), "GuardDuty is on", "GuardDuty is off")
+    off = [
+        region
+        for region, listed in view.by_region("guardduty:ListDetectors")
+        if not any(
+            (view.one("guardduty:GetDetector", DetectorId=one) or {}).get("Status") == "ENABLED"
+            for one in listed["DetectorIds"]
+        )
+    ]
+    return decide(not off, "GuardDuty is on", f"GuardDuty is off in {', '.join(off)}")
 
 
 def _analyzer(view: View, _resource: Resource) -> Outcome:
-    found = [
-        entry["name"]
-        for entry in view.items("accessanalyzer:ListAnalyzers", "analyzers")
-        if entry.get("status") == "ACTIVE"
-    ]
-    return decide(bool(found), f"Access Analyzer is on ({', '.join(found)})", "Access Analyzer is off")
+    active: dict[str, list[str]] = {}
+    for region, answer in view.by_region("accessanalyzer:ListAnalyzers"):
+        names = [entry["name"] for entry in answer.get("analyzers", []) if entry.get("status") == "ACTIVE"]
+        active.setdefault(region, []).extend(names)
+    off = [region for region, names in active.items() if not names]
+    found = [name for names in active.values() for name in names]
+    return decide(not off, f"Access Analyzer is on ({', '.join(found)})", f"Access Analyzer is off in {', '.join(off)}")
 
 
 def _complete(view: View, _resource: Resource) -> Outcome:

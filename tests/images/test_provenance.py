@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from images import build, packages, reference
+from images import build, gpt, packages, reference
 from images.workspace import Workspace
+from tests.images.disk_maker import disk
 from tests.images.pe_maker import UKI, make
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -33,9 +34,8 @@ def checkout(tmp_path, monkeypatch):
 
     def made(_workspace, _tree, _options, *, output, incremental):
         output.mkdir(parents=True)
-        content = {"root-x86-64.raw": b"r", "efi": make(UKI | {".cmdline": b"roothash=" + b"0" * 64}), "raw": b"d"}
-        for suffix, data in content.items():
-            (output / f"bulkhead-cpu.{suffix}").write_bytes(data)
+        (output / "bulkhead-cpu.efi").write_bytes(make(UKI | {".cmdline": b"roothash=" + b"0" * 64}))
+        disk(output / "bulkhead-cpu.raw", [(gpt.ROOT, b"r")])
         says["revision"] = "b" * 40 + "+changes"  # someone edits while it builds
 
     monkeypatch.setattr(build, "mkosi", made)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -118,6 +119,27 @@ def test_cadence(made, tmp_path):
     shutil.rmtree(tmp_path / "first")
     (gone,) = cadence.exceptions(cadence.links(tmp_path), day, then)
     assert gone.broken
+
+
+def test_chain_misses_what_is_gone_or_is_another_tenants(made, tmp_path):
+    day, then = timedelta(hours=24), datetime(2026, 3, 2, 11, tzinfo=UTC)
+    for name in ("first", "second"):
+        shutil.copytree(made / name, tmp_path / name)
+    (tmp_path / "second" / "pack.json").unlink()
+    with pytest.raises(EvidenceError, match=r"second/pack\.json"):
+        cadence.links(tmp_path)
+    shutil.rmtree(tmp_path / "second")
+    first, second = cadence.links(made / "nothing"), cadence.links(tmp_path)
+    assert (first, [link.folder.name for link in second]) == ([], ["first"])
+    held = json.loads((made / "second" / "pack.json").read_bytes())
+    for name, change in {
+        "is of globex": {"tenant": "globex"},
+        "was collected before first": {"collected": {**held["collected"], "ended": "2026-02-01T12:00:00.000Z"}},
+    }.items():
+        (tmp_path / "second").mkdir(exist_ok=True)
+        (tmp_path / "second" / "pack.json").write_bytes(canonical({**held, **change}))
+        found = cadence.exceptions(cadence.links(tmp_path), day, then)
+        assert [one.broken for one in found if name in one.sentence] == [True]
 
 
 def test_cadence_refuses_what_is_no_pack(tmp_path):
@@ -245,6 +267,45 @@ def test_timestamp_is_checked_to_its_root(made, stamped, authority):
     assert (nobody.code, line(nobody, "timestamp.tsr")["status"]) == (3, "unknown")
 
 
+def test_timestamp_that_is_gone_is_missed(made, authority):
+    roots = (authority / "ca.pem").read_bytes()
+    outcome, _ = alone.verify(made / "first", key(made), tsa_roots=roots)
+    assert (outcome.code, line(outcome, "timestamp.tsr")["status"]) == (3, "unknown")
+
+
+def reply(made: Path, folder: Path, authority: Path, signer: str, extensions: str, issuer: str) -> Path:
+    """A pack with a timestamp by `signer`, whose certificate `issuer` issued with these extensions."""
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=authority, timeout=300)
+
+    (authority / f"{signer}.cnf").write_text(extensions)
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{signer}.key", "-out", f"{signer}.csr", "-subj",
+            f"/CN={signer}")  # fmt: skip
+    openssl("x509", "-req", "-in", f"{signer}.csr", "-CA", f"{issuer}.pem", "-CAkey", f"{issuer}.key",
+            "-CAcreateserial", "-out", f"{signer}.pem", "-days", "30", "-extfile", f"{signer}.cnf")  # fmt: skip
+    shutil.copytree(made / "first", folder / "pack")
+    return folder / "pack"
+
+
+def test_certificate_of_no_authority_makes_no_timestamps(made, authority, tmp_path):
+    """A web server's certificate under the same root issues one for timestamps: it is no authority."""
+    chosen = AUTHORITY.format(folder=authority).replace("tsa.pem", "thief.pem").replace("tsa.key", "thief.key")
+    reply(made, tmp_path / "a", authority, "server", "basicConstraints=CA:FALSE\n", "ca")
+    pack = reply(made, tmp_path / "b", authority, "thief", "extendedKeyUsage=critical,timeStamping\n", "server")
+    chain = (authority / "server.pem").read_bytes()
+    (authority / "chain.pem").write_bytes(chain)
+    (tmp_path / "tsa.cnf").write_text(chosen.replace("ca.pem", "chain.pem"))
+    (tmp_path / "q.tsq").write_bytes(request_for(pack))
+    subprocess.run(
+        ["openssl", "ts", "-reply", "-config", str(tmp_path / "tsa.cnf"), "-section", "tsa", "-queryfile",
+         str(tmp_path / "q.tsq"), "-out", str(pack / "timestamp.tsr")],
+        check=True, capture_output=True, timeout=300,
+    )  # fmt: skip
+    outcome, _ = alone.verify(pack, key(made), tsa_roots=(authority / "ca.pem").read_bytes())
+    assert line(outcome, "timestamp.tsr")["message"] == "was not issued under the given root"
+
+
 def test_timestamp_of_other_bytes_is_named(made, stamped, authority):
     held = json.loads((stamped / "envelope.json").read_bytes())
     held["signatures"] = held["signatures"] * 2
@@ -292,6 +353,64 @@ def test_what_names_nobody_else_is_left_alone(text):
     assert redact.text(own) == own
     if not any(word in text.lower() for word in ("globex", "422222222222", "10.30.0.0")) and "\x00" not in text:
         assert redact.text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        ("acme-eu", "arn:aws:s3:::bh-acme-eu-data"),
+        ("acme-eu", "role/acme-eu"),
+        ("eu-acme", "bh-eu-acme-model"),
+        ("globex", "role/GlobexTrainer"),
+        ("globex", "role/bhGlobexTrainer"),
+        ("globex", "queue/globex2"),
+        ("globex", "10.30.4.7"),
+        ("globex", "sg opens to 10.30.4.0/24 and 10.30.15.255"),
+        ("globex", "ip-10-30-4-7.ec2.internal"),
+    ],
+)
+def test_names_and_addresses_of_another_tenant_are_found_wherever_they_end(other, text):
+    found = scope()
+    first, second = found.tenants
+    renamed = replace(
+        second, id=other, buckets={"data": f"bh-{other}-data"}, contacts=(), account="433333333333", boundary=""
+    )
+    redact = redactor(replace(found, tenants=(first, renamed)), "acme", b"k" * 32)
+    shown = redact.text(text)
+    assert redact.touches(text)
+    for trace in (other, "10.30.", "10-30-"):
+        assert trace not in shown.lower().replace("tenant-", "")
+
+
+@pytest.mark.parametrize(
+    "text", ["10.20.4.7", "0.0.0.0/0", "10.0.0.0/8", "10.31.0.1", "1.10.30.4.7", "10.30.4", "2026-03-01"]
+)
+def test_addresses_of_no_other_tenant_are_left_alone(text):
+    assert redactor(scope(), "acme", b"k" * 32).text(text) == text
+
+
+def test_ones_own_names_are_kept_whatever_others_are_called():
+    found = scope()
+    first, second = found.tenants
+    redact = redactor(replace(found, tenants=(first, replace(second, id="data"))), "acme", b"k" * 32)
+    own = "bh-acme-data bh-acme-data-owner alias/bh/acme/data"
+    assert redact.text(own) == own
+    assert redact.touches("bh-data-model")
+
+
+@pytest.mark.parametrize(
+    "extras",
+    [
+        {"references": {"trainer.json": b'{"approved_by": "Globex"}'}},
+        {"references": {"globex.json": b"{}"}},
+        {"ledgers": {"acme.json": b'{"after": "10.30.4.7"}'}},
+    ],
+)
+def test_tenants_pack_takes_no_file_that_names_another_tenant(made, tmp_path, extras):
+    bundle = open_bundle(made / "bundle")
+    given = Extras(**extras, redaction_key=b"k" * 32)
+    with pytest.raises(EvidenceError, match="names another tenant"):
+        write_pack(tmp_path / "p", bundle, judge(bundle), local_signer(made / "signer.pem"), given, tenant="acme")
 
 
 def test_pseudonym_depends_on_the_key_and_not_on_the_place():
