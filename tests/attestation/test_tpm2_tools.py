@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -261,6 +262,14 @@ def test_files_and_folder_at_the_command(written, tmp_path):
     for number in range(20):
         (tmp_path / f"more{number}").write_bytes(b"")
     assert run(*nonce, "--evidence", tmp_path)[0] == 2
+
+
+def test_a_folder_that_cannot_be_listed(tmp_path, monkeypatch):
+    def refused(_folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    assert run("--kind", "tpm", "--evidence", tmp_path) == (2, f"--evidence {tmp_path}: Permission denied")
 
 
 def test_what_each_file_is_follows_from_its_content(written):
