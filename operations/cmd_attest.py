@@ -164,13 +164,22 @@ def _evidence(kind: str, paths: list[Path]) -> bytes:
         return _read(paths[0], "--evidence")
     if kind != "tpm":
         raise CommandError(f"--evidence: one file is expected for the kind {kind}, not a folder or several")
-    files = sorted(f for path in paths for f in (path.iterdir() if path.is_dir() else [path]) if not f.is_dir())
+    files = sorted(file for path in paths for file in _files(path))
     if len(files) > MOST_FILES:
         raise CommandError(f"--evidence: {len(files)} files, at most {MOST_FILES} are parts of a quote; name them")
     try:
         return assemble({str(file): _read(file, "--evidence") for file in files})
     except AttestationError as error:
         raise CommandError(str(error)) from error
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    try:
+        return [file for file in path.iterdir() if not file.is_dir()]
+    except OSError as error:
+        raise CommandError(f"--evidence {path}: {error.strerror or error}") from error
 
 
 def _nonce(text: str | None) -> bytes | None:

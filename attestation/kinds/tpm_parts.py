@@ -45,11 +45,20 @@ def assemble(files: Mapping[str, bytes]) -> bytes:
                 f"TPM evidence: {parts[part]} and {name} are both taken for the part `{part}`: name one"
             )
         parts[part] = name
-        document[part] = data.decode() if data.lstrip().startswith(b"-----BEGIN") else base64.b64encode(data).decode()
+        document[part] = _field(name, data)
     for part in _NEEDED:
         if part not in parts:
             raise AttestationError(f"TPM evidence: none of {sorted(files)} is the {part}; give it with --evidence too")
     return json.dumps(document, sort_keys=True).encode()
+
+
+def _field(name: str, data: bytes) -> str:
+    if not data.lstrip().startswith(b"-----BEGIN"):
+        return base64.b64encode(data).decode()
+    try:
+        return data.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise AttestationError(f"TPM evidence: {name} begins as PEM and is not text at byte {error.start}") from error
 
 
 def printed(text: bytes) -> dict[str, Any]:

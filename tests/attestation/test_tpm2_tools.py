@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -263,6 +264,14 @@ def test_files_and_folder_at_the_command(written, tmp_path):
     assert run(*nonce, "--evidence", tmp_path)[0] == 2
 
 
+def test_a_folder_that_cannot_be_listed(tmp_path, monkeypatch):
+    def refused(_folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    assert run("--kind", "tpm", "--evidence", tmp_path) == (2, f"--evidence {tmp_path}: Permission denied")
+
+
 def test_what_each_file_is_follows_from_its_content(written):
     found = parts(written, kind="plain")
     log = {"measurements": boot_log()}
@@ -270,3 +279,18 @@ def test_what_each_file_is_follows_from_its_content(written):
     assert set(json.loads(assemble(unnamed))) == {"quote", "signature", "pcrs", "ak_public", "event_log"}
     certificate = assemble({"a": found["msg"], "b": found["sig"], "e": pem(Authority().root)})
     assert "BEGIN CERTIFICATE" in json.loads(certificate)["ak_certificate"]
+
+
+def test_pem_that_is_not_text(written):
+    found = parts(written, public="pem")
+    assert outcome(found) == "accepted"
+    assert outcome(found | {"key": found["key"].replace(b"\n", b"\xff", 1)}) == "malformed"
+
+
+@given(
+    st.lists(st.binary(max_size=300), max_size=4),
+    st.sampled_from([b"", b"-----BEGIN CERTIFICATE-----", b"\xff\x54\x43\x47", b"\x30"]),
+)
+def test_any_files_are_parts_or_an_error(files, start):
+    with contextlib.suppress(AttestationError):
+        assemble({f"sig{number}": start + data for number, data in enumerate(files)})
