@@ -10,6 +10,9 @@ from attestation.appraise_kinds import BY_KIND
 from attestation.policy import AppraisalPolicy, ReferenceSet
 from attestation.result import Check, Claims, Status, Verdict, failed, judged, not_evaluated, passed
 
+_LATEST = 10**11
+"""Seconds since 1970 that no clock shows."""
+
 
 def appraise(claims: Claims, policy: AppraisalPolicy, *, now: datetime | None = None) -> Verdict:
     """The verdict on claims under a policy.
@@ -44,6 +47,7 @@ def appraise(claims: Claims, policy: AppraisalPolicy, *, now: datetime | None = 
         )
     checks += _debug(claims, policy)
     checks += _age(claims, policy, moment)
+    checks += _shown(claims, policy)
     kind_rules: Callable[[Claims, AppraisalPolicy], list[Check]] = BY_KIND[claims.kind]
     checks += kind_rules(claims, policy)
     checks += reference_checks(claims, policy, moment)
@@ -89,19 +93,17 @@ def _debug(claims: Claims, policy: AppraisalPolicy) -> list[Check]:
 def _age(claims: Claims, policy: AppraisalPolicy, now: datetime) -> list[Check]:
     if policy.maximum_age_seconds is None:
         return []
-    made = claims.values.get("timestamp")
-    if made is None and isinstance(claims.values.get("iat"), int):
-        made = datetime.fromtimestamp(claims.values["iat"], UTC).isoformat()
-    if not isinstance(made, str):
+    made = _made(claims)
+    if made is None:
         return [
             failed(
                 "age",
                 expected=f"at most {policy.maximum_age_seconds} s",
                 actual=None,
-                detail="this kind of evidence carries no time: use a nonce",
+                detail="this evidence carries no time that can be read: use a nonce",
             )
         ]
-    age = (now - datetime.fromisoformat(made)).total_seconds()
+    age = now.timestamp() - made
     return [
         judged(
             "age",
@@ -110,6 +112,28 @@ def _age(claims: Claims, policy: AppraisalPolicy, now: datetime) -> list[Check]:
             actual=f"{age:.0f} s",
         )
     ]
+
+
+def _shown(claims: Claims, policy: AppraisalPolicy) -> list[Check]:
+    """What a policy demands and this kind of evidence cannot show: a demand that nothing can meet is not met."""
+    demands = (
+        ("event_log_required", policy.require_event_log, {"tpm", "tdx"}, "an event log"),
+        ("secure_boot", policy.require_secure_boot, {"tpm", "gcp-token"}, True),
+    )
+    return [
+        failed(name, expected=expected, detail=f"evidence of the kind {claims.kind} cannot show it: bind registers")
+        for name, wanted, kinds, expected in demands
+        if wanted and claims.kind not in kinds
+    ]
+
+
+def _made(claims: Claims) -> float | None:
+    """Seconds since 1970 when the evidence was made: a Nitro document's time stamp, a token's `iat`."""
+    if claims.kind == "nitro":
+        return datetime.fromisoformat(claims.values["timestamp"]).timestamp()
+    issued = claims.values.get("iat") if claims.kind == "gcp-token" else None
+    known = isinstance(issued, int | float) and not isinstance(issued, bool) and 0 < issued < _LATEST
+    return float(issued) if known and issued is not None else None
 
 
 def reference_checks(claims: Claims, policy: AppraisalPolicy, now: datetime) -> list[Check]:

@@ -23,10 +23,8 @@ def tpm(claims: Claims, policy: AppraisalPolicy) -> list[Check]:
     return checks
 
 
-def nitro(claims: Claims, policy: AppraisalPolicy) -> list[Check]:
+def nitro(claims: Claims, _policy: AppraisalPolicy) -> list[Check]:
     """Nothing beyond the reference values: the document says no more than its registers."""
-    if policy.require_event_log or policy.require_secure_boot:
-        return [not_evaluated("event_log", "a Nitro document carries no event log; Secure Boot shows in PCR 7")]
     return [judged("pcrs_present", bool(claims.values["pcrs"]), expected="registers")]
 
 
@@ -44,6 +42,8 @@ def tdx(claims: Claims, policy: AppraisalPolicy) -> list[Check]:
     ]
     if policy.allow_debug and claims.values["attributes_untrusted_bits"] == 1:
         checks = [not_evaluated("td_attributes_trusted", f"waived: {policy.allow_debug}", actual=1)]
+    if policy.require_event_log:
+        checks.append(judged("event_log_required", bool(claims.values.get("event_log")), expected="an event log"))
     status = claims.values["tcb_status"]
     if status is None:
         if policy.tdx_require_tcb:
@@ -64,8 +64,6 @@ def tdx(claims: Claims, policy: AppraisalPolicy) -> list[Check]:
         checks.append(
             judged("advisories", not rejected, expected="none of the rejected ones", actual=rejected or "none")
         )
-    if policy.require_event_log:
-        checks.append(judged("event_log_required", bool(claims.values.get("event_log")), expected="an event log"))
     return checks
 
 
@@ -138,7 +136,7 @@ def version_at_least(version: str, minimum: str) -> bool:
 def _cc_mode(actual: Any, policy: AppraisalPolicy) -> Check:
     if actual == "ON":
         return passed("gpu_cc_mode", expected="ON", actual=actual)
-    if policy.gpu_cc_mode_waiver and actual in {None, "OFF"}:
+    if policy.gpu_cc_mode_waiver and (actual is None or actual == "OFF"):
         return not_evaluated("gpu_cc_mode", f"waived: {policy.gpu_cc_mode_waiver}", expected="ON", actual=actual)
     if actual is None and policy.gpu_cc_mode is None:
         reason = (

@@ -6,9 +6,17 @@ import hashlib
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
+from attestation.documents import load_yaml
 from attestation.errors import AttestationError
 
 TdxStatus = Literal[
@@ -59,6 +67,18 @@ class ReferenceSet(_Model):
     """TDX and SNP: `mr_td`, `rtmr0` to `rtmr3`, `measurement`, `host_data` and so on."""
     image_digests: tuple[str, ...] = ()
     """Confidential Space: accepted `submods.container.image_digest`."""
+
+    @field_validator("pcrs", mode="wrap")
+    @classmethod
+    def _each_register_once(
+        cls, given: Any, handler: ValidatorFunctionWrapHandler
+    ) -> dict[str, dict[int, tuple[Hex, ...]]]:
+        """Refuses `4` beside `"04"`: two keys to YAML, of which the later would win as one register."""
+        read: dict[str, dict[int, tuple[Hex, ...]]] = handler(given)
+        for bank, registers in read.items():
+            if len(registers) != len(given[bank]):
+                raise ValueError(f"{bank}: a register stands twice among {sorted(map(str, given[bank]))}: keep one")
+        return read
 
 
 class TcbMinimum(_Model):
@@ -130,10 +150,7 @@ def load_policy(text: str | bytes, source: str) -> AppraisalPolicy:
     Raises:
         AttestationError: every problem with its place, at once.
     """
-    try:
-        document: Any = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that no calendar has
-        raise AttestationError(f"{source}: not YAML: {error}") from error
+    document = load_yaml(text, source)
     try:
         return AppraisalPolicy.model_validate(document if document is not None else {})
     except ValidationError as error:

@@ -12,13 +12,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from attestation.documents import load_json
 from attestation.errors import AttestationError
 from attestation.policy import ReferenceSet
 
@@ -62,14 +63,16 @@ class Provenance(_Model):
     """Where the image came from."""
 
     source: str
-    """Git revision of the source tree; `+changes` is appended when files differed from it."""
+    """Git revision that was built; `+changes` is appended when files differed from it; `unknown` when not noted."""
     source_date_epoch: int
     builder: dict[str, str]
     """Tool -> version."""
-    lock_sha256: Hex256
-    """Digest of the file that pins the packages."""
+    lock_sha256: Hex256 | Literal["unknown"]
+    """Digest of the file that pins the packages, as it was when the image was built."""
     differs_from_lock: tuple[str, ...] = ()
-    """One sentence per package that is not as that file pins it: an image to be tried, not one that was reviewed."""
+    """One sentence per package that is not as the file pins it: an image to be tried, not one that was reviewed."""
+    compared_lock_sha256: Hex256 | Literal["unknown"] = "unknown"
+    """Digest of the file that `differs_from_lock` compares with: as it was when the image was measured."""
 
 
 class ReferenceValues(_Model):
@@ -137,6 +140,7 @@ def verify(
             f"reference values: signed by {', '.join(name[:16] for name, _ in signatures) or 'nobody'}, none of which "
             f"is a trusted key with a valid signature (trusted: {', '.join(name[:16] for name in trusted) or 'none'})"
         )
+    load_json(payload, "reference values: payload")  # pydantic's own reader takes the later of two equal names
     try:
         values = ReferenceValues.model_validate_json(payload)
     except ValidationError as error:
@@ -177,7 +181,7 @@ def _open(envelope: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
     if len(envelope) > MAX_ENVELOPE:
         raise AttestationError(f"reference values: {len(envelope)} bytes, at most {MAX_ENVELOPE} are read")
     try:
-        document: Any = json.loads(envelope)
+        document = load_json(envelope, "reference values")
         if not isinstance(document, Mapping) or document.get("payloadType") != PAYLOAD_TYPE:
             raise AttestationError(f"reference values: not a DSSE envelope of type {PAYLOAD_TYPE}")
         payload = base64.b64decode(document["payload"], validate=True)

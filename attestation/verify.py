@@ -13,6 +13,7 @@ from attestation.certificates import Roots, load_certificates
 from attestation.errors import AttestationError
 from attestation.kinds import gcp_token, nitro, nvidia, snp, tdx, tpm
 from attestation.kinds.tpm_evidence import read_key
+from attestation.kinds.tpm_parts import is_public
 from attestation.policy import AppraisalPolicy
 from attestation.result import Claims, Verdict
 from attestation.tcg.eventlog import parse as parse_log
@@ -49,19 +50,11 @@ def _given(files: Sequence[bytes]) -> _Given:
     keys: list[PublicKey] = []
     for index, data in enumerate(files):
         what = f"certificates file {index + 1}"
-        if _is_key(data):
+        if is_public(data):
             keys.append(read_key(data, what)[0])
         else:
             certificates += load_certificates(data, what, explained=True)
     return _Given(tuple(certificates), tuple(keys), tuple(c for c in certificates if c.subject == c.issuer))
-
-
-def _is_key(data: bytes) -> bool:
-    """True for a public key in PEM, or a TPM public area (TPM2B_PUBLIC or TPMT_PUBLIC of an RSA or ECC key)."""
-    if b"BEGIN PUBLIC KEY" in data or b"BEGIN RSA PUBLIC KEY" in data:
-        return True
-    sized = int.from_bytes(data[:2], "big") == len(data) - 2
-    return data[2 * sized : 2 * sized + 2] in {b"\0\x01", b"\0\x23"}
 
 
 def verify(kind: str, inputs: Inputs) -> Claims:
@@ -89,7 +82,7 @@ def verify(kind: str, inputs: Inputs) -> Claims:
             certificates=given.certificates,
             trusted_keys=given.keys,
             roots=roots,
-            event_log=inputs.event_log or inputs.collateral,
+            event_log=inputs.collateral if inputs.event_log is None else inputs.event_log,
             nonce=inputs.nonce,
             now=inputs.at,
         )

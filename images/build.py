@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from images import keys, mirror, packages, payload, tools
+from images import gpt, keys, mirror, packages, payload, room, tools
 from images.errors import ImageError
 from images.workspace import CHECKOUT, Workspace
 
 MKOSI = CHECKOUT / "images" / "mkosi"
 DESCRIPTION = "artefact.json"
+UNKNOWN = "unknown"
 MAKERS = (
     "requirements.lock",
     *(f"images/{n}" for n in ("packages.lock", "tools-packages.txt", "build.py", "payload.py")),
@@ -36,7 +38,6 @@ class Artefact:
     directory: Path
     disk: str
     uki: str
-    root: str
     root_hash: str
     disk_sha256: str
     uki_sha256: str
@@ -45,9 +46,16 @@ class Artefact:
     seconds: float
     inputs_sha256: str = ""
     """Digest of everything of ours that went in, as `inputs` gives it; empty for builds that did not note it."""
+    source: str = UNKNOWN
+    """Git revision that was built, as `revision` gives it. This and the next two are `unknown` where a build did not
+    note them: what the checkout holds by the time the image is measured says nothing of it."""
+    lock_sha256: str = UNKNOWN
+    """Digest of `packages.lock` as the build left it."""
+    mkosi: str = UNKNOWN
+    """Version of mkosi that built it."""
 
     def path(self, name: str) -> Path:
-        """The path of the artefact's file that an attribute names: `disk`, `uki` or `root`."""
+        """The path of the artefact's file that an attribute names: `disk` or `uki`."""
         return self.directory / str(getattr(self, name))
 
 
@@ -74,6 +82,7 @@ def build(
         ImageError: a step failed, or the packages are not those that are pinned.
     """
     started = time.monotonic()
+    source = revision()  # before the build, which may write the lock and takes minutes in which people edit
     prepare(workspace, profile, update_lock=update_lock, say=say)
     incremental = incremental and not update_lock  # an earlier tree holds what the mirror had then
     initrd = build_initrd(workspace, say=say, incremental=incremental)
@@ -101,7 +110,8 @@ def build(
     found = packages.read_manifests(manifests)
     packages.write_contents(output, {**found, packages.WHEELS: payload.wheels(overlay)})
     settle(profile, found, say=say, update_lock=update_lock, accept_newer=accept_newer)
-    return describe(profile, output, time.monotonic() - started)
+    version = tools.run(workspace, ["mkosi", "--version"]).strip().removeprefix("mkosi ")
+    return describe(profile, output, time.monotonic() - started, source=source, mkosi_version=version)
 
 
 def settle(profile: str, found: packages.Contents, *, say: Say, update_lock: bool, accept_newer: bool) -> None:
@@ -128,8 +138,9 @@ def prepare(workspace: Workspace, profile: str, *, update_lock: bool, say: Say) 
     """Tools tree, keys and apt configuration.
 
     Raises:
-        ImageError: one could not be made.
+        ImageError: one could not be made, or the disk has no room for the build.
     """
+    room.demand(workspace, profile)
     found = mirror.find()
     vendor = mirror.nvidia_sources() if profile == "gpu" else ""
     say(f"tools tree ({'there' if (workspace.tools / tools.COMPLETE).is_file() else 'about 80 s'})")
@@ -173,6 +184,8 @@ def mkosi(workspace: Workspace, tree: str, options: list[str], *, output: Path, 
     cache = workspace.tree_cache / output.name / hashlib.sha256(packages.pins().encode()).hexdigest()[:16]
     for stale in (path for path in cache.parent.glob("*") if path != cache):
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+    if workspace.scratch.exists():
+        shutil.rmtree(workspace.scratch)  # a build that was killed left its whole tree there
     for directory in (output, workspace.package_cache, cache, workspace.scratch):
         directory.mkdir(parents=True, exist_ok=True)
 
@@ -190,14 +203,29 @@ def mkosi(workspace: Workspace, tree: str, options: list[str], *, output: Path, 
     tools.run(workspace, command, environment={"SOURCE_DATE_EPOCH": str(epoch)}, log=output.with_suffix(".log"))
 
 
-def describe(profile: str, output: Path, seconds: float) -> Artefact:
+def revision() -> str:
+    """The Git revision of the checkout, `+changes` when files differ from it, `unknown` outside a checkout."""
+    try:
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return UNKNOWN
+    return head.stdout.strip() + ("+changes" if changed.stdout.strip() else "")
+
+
+def describe(profile: str, output: Path, seconds: float, *, source: str, mkosi_version: str) -> Artefact:
     """Reads what mkosi left and writes `artefact.json`.
 
     Raises:
         ImageError: a file that must be there is not.
     """
     name = f"bulkhead-{profile}"
-    root = only(output, f"{name}.root-x86-64.raw")
     uki = only(output, f"{name}.efi")
     disk = only(output, f"{name}.raw")
     root_hash = root_hash_of(uki)
@@ -206,14 +234,16 @@ def describe(profile: str, output: Path, seconds: float) -> Artefact:
         directory=output,
         disk=disk.name,
         uki=uki.name,
-        root=root.name,
         root_hash=root_hash,
         disk_sha256=sha256(disk),
         uki_sha256=sha256(uki),
-        root_sha256=sha256(root),
+        root_sha256=sha256(disk, gpt.partition(disk, gpt.ROOT)),
         source_date_epoch=packages.source_date_epoch(),
         seconds=round(seconds, 1),
         inputs_sha256=inputs(profile),
+        source=source,
+        lock_sha256=packages.lock_sha256(),
+        mkosi=mkosi_version,
     )
     record = asdict(artefact)
     del record["directory"]
@@ -245,7 +275,7 @@ def current(workspace: Workspace, profile: str) -> Artefact | None:
     if not (workspace.output(profile) / DESCRIPTION).is_file():
         return None
     found = load(workspace, profile)
-    whole = all(found.path(name).is_file() for name in ("disk", "uki", "root"))
+    whole = all(found.path(name).is_file() for name in ("disk", "uki"))
     return found if whole and found.inputs_sha256 == inputs(profile) else None
 
 
@@ -287,10 +317,19 @@ def only(directory: Path, pattern: str) -> Path:
     return found[0]
 
 
-def sha256(path: Path) -> str:
-    """Lower-case hex SHA-256 of a file, read in pieces."""
+def sha256(path: Path, part: gpt.Partition | None = None) -> str:
+    """Lower-case hex SHA-256 of a file, or of one partition of it, read in pieces.
+
+    Raises:
+        ImageError: the file ends within the partition.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(CHUNK):
+        file.seek(part.offset if part else 0)
+        left = part.size if part else path.stat().st_size
+        while piece := file.read(min(CHUNK, left)):
             digest.update(piece)
+            left -= len(piece)
+    if left:
+        raise ImageError(f"{path}: ends {left} bytes before its partition of type {part.kind if part else 'none'} does")
     return digest.hexdigest()

@@ -1,6 +1,6 @@
-"""Unpacks an erofs image and prints, as JSON, path -> mode, owner, time, and digest or link target.
+"""Prints, as JSON, path -> mode, owner, time, and digest or link target of an erofs file system within a disk.
 
-Runs in the tools tree, where erofs-utils are: `python3 listing.py IMAGE SCRATCH-DIRECTORY`. Standard library only.
+Runs in the tools tree, where erofs-utils is, with the standard library alone: `python3 listing.py DISK OFFSET SCRATCH`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def describe(path: Path) -> str:
     return f"{state.st_mode:o} {state.st_uid}:{state.st_gid} {int(state.st_mtime)} {content}".rstrip()
 
 
-def main(image: str, scratch: str) -> int:
+def main(disk: str, offset: str, scratch: str) -> int:
     """Prints the listing; 0 unless the image cannot be unpacked."""
     with tempfile.TemporaryDirectory(dir=scratch) as root:
-        unpack = ["fsck.erofs", f"--extract={root}", "--overwrite", "--preserve", image]
+        unpack = ["fsck.erofs", f"--extract={root}", "--overwrite", "--preserve", f"--offset={offset}", disk]
         done = subprocess.run(unpack, stdout=subprocess.DEVNULL, check=False)
         if done.returncode != 0:
             return done.returncode
@@ -38,4 +38,4 @@ def main(image: str, scratch: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    sys.exit(main(*sys.argv[1:4]))

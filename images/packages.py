@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -43,6 +44,14 @@ def read_lock() -> dict[str, Any]:
     ):
         raise ImageError(f"{LOCK} lacks source_date_epoch or profiles: restore it, or build with --update-lock")
     return lock
+
+
+def lock_sha256() -> str:
+    """Lower-case hex SHA-256 of the lock as it is now, `unknown` where there is none."""
+    try:
+        return hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return "unknown"
 
 
 def source_date_epoch() -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,12 +20,12 @@ from attestation.reference import (
     sign,
     verify,
 )
-from images import firmware, packages, tools
+from images import firmware, packages
 from images.build import Artefact
 from images.errors import ImageError
 from images.measure.predict import predict
 from images.measure.register import Register
-from images.workspace import CHECKOUT, Workspace
+from images.workspace import Workspace
 
 LIFETIME = timedelta(days=180)
 """An image older than this lacks half a year of security fixes."""
@@ -160,11 +158,12 @@ def describe(workspace: Workspace, artefact: Artefact, version: int, now: dateti
         registers={register.index: as_reference(register) for register in registers},
         artefact=hashes(artefact),
         provenance=Provenance(
-            source=revision(),
+            source=artefact.source,
             source_date_epoch=artefact.source_date_epoch,
-            builder={"mkosi": tools.run(workspace, ["mkosi", "--version"]).strip().removeprefix("mkosi ")},
-            lock_sha256=hashlib.sha256(packages.LOCK.read_bytes()).hexdigest(),
+            builder={"mkosi": artefact.mkosi},
+            lock_sha256=artefact.lock_sha256,
             differs_from_lock=unpinned(artefact),
+            compared_lock_sha256=packages.lock_sha256(),
         ),
         packages=tuple(contents(artefact)),
     )
@@ -213,19 +212,3 @@ def sbom(values: ReferenceValues) -> dict[str, object]:
             for p in values.packages
         ],
     }
-
-
-def revision() -> str:
-    """The Git revision of the checkout, `+changes` when files differ from it, `unknown` outside a checkout."""
-    try:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"],
-            cwd=CHECKOUT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (FileNotFoundError, subprocess.CalledProcessError):
-        return "unknown"
-    return head.stdout.strip() + ("+changes" if changed.stdout.strip() else "")

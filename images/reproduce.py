@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from images import build, tools
+from images import build, gpt, tools
 from images.build import Artefact, Say
 from images.measure.pe import sections
 from images.workspace import Workspace
@@ -51,28 +51,30 @@ class Comparison:
 def reproduce(workspace: Workspace, first: Artefact, *, say: Say) -> Comparison:
     """Builds again, with every package installed anew, beside the first build.
 
-    The first build's outputs stay where they are. Only fetched packages and the tools tree are shared. What is demanded
-    of the second build is the first, not the lock: packages that are newer in one of them show as files that differ.
+    The first build's outputs stay where they are; the second's are kept, beside them, only where they differ. Fetched
+    packages and the tools tree are shared, nothing else. What is demanded of the second build is the first, not the
+    lock: packages that are newer in one of them show as files that differ.
 
     Raises:
         ImageError: the second build failed.
     """
     outputs = workspace.output(first.profile)
-    kept = outputs.with_name(f"{first.profile}-first")
-    if kept.exists():
-        shutil.rmtree(kept)
+    kept, moved = (outputs.with_name(f"{first.profile}-{order}") for order in ("first", "second"))
+    for stale in (kept, moved):
+        if stale.exists():
+            shutil.rmtree(stale)
     outputs.rename(kept)
     try:
         second = build.build(workspace, first.profile, say=say, incremental=False, accept_newer=True)
-        moved = outputs.with_name(f"{first.profile}-second")
-        if moved.exists():
-            shutil.rmtree(moved)
         outputs.rename(moved)
     finally:
         kept.rename(outputs)
-    return compare(
+    found = compare(
         workspace, dataclasses.replace(first, directory=outputs), dataclasses.replace(second, directory=moved)
     )
+    if found.identical:
+        shutil.rmtree(moved)
+    return found
 
 
 def compare(workspace: Workspace, first: Artefact, second: Artefact) -> Comparison:
@@ -85,7 +87,7 @@ def compare(workspace: Workspace, first: Artefact, second: Artefact) -> Comparis
     differing = different_sections(first.path("uki"), second.path("uki"))
     files: list[str] = []
     if first.root_sha256 != second.root_sha256:
-        listings = [listing(workspace, artefact.path("root")) for artefact in (first, second)]
+        listings = [listing(workspace, artefact.path("disk")) for artefact in (first, second)]
         files = different_files(*listings)
     return Comparison(hashes, tuple(differing), tuple(files[:MOST_FILES]))
 
@@ -97,15 +99,17 @@ def different_sections(first: Path, second: Path) -> list[str]:
     return [name for name in names if contents[0].get(name) != contents[1].get(name)]
 
 
-def listing(workspace: Workspace, root: Path) -> dict[str, str]:
-    """Every entry of a root file system with its metadata and digest.
+def listing(workspace: Workspace, disk: Path) -> dict[str, str]:
+    """Every entry of a disk's root file system with its metadata and digest.
 
     Raises:
-        ImageError: it cannot be unpacked.
+        ImageError: it has no root partition, or it cannot be unpacked.
     """
+    offset = gpt.partition(disk, gpt.ROOT).offset
     script = tools.inside(Path(__file__).with_name("listing.py"), workspace)
     answer = tools.run(
-        workspace, ["python3", script, tools.inside(root, workspace), tools.inside(workspace.scratch, workspace)]
+        workspace,
+        ["python3", script, tools.inside(disk, workspace), str(offset), tools.inside(workspace.scratch, workspace)],
     )
     return dict(json.loads(answer))
 

@@ -6,6 +6,7 @@ is gone when the command ends, however it ends; nothing is ever mounted where an
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -179,5 +180,7 @@ def run(
         said = log.read_text()
     if done.returncode != 0:
         where = f" (whole log: {log})" if log else ""
+        if os.strerror(errno.ENOSPC) in said:
+            raise ImageError(f"{command[0]} found no room left on the disk of {workspace.root}{where}: free some")
         raise ImageError(f"{command[0]} ended with {done.returncode} in the tools tree{where}: …{said.strip()[-1500:]}")
     return done.stdout or ""

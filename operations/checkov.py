@@ -11,9 +11,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from attestation.documents import load_yaml
+from attestation.errors import AttestationError
 from operations.errors import CommandError, Exit
 
 EXCEPTIONS = Path("checkov-exceptions.yaml")
@@ -68,9 +69,9 @@ class Scan:
 def read_exemptions(path: Path = EXCEPTIONS) -> list[Exemption]:
     """The exceptions file. Raises `CommandError` naming the line's number and what is wrong with it."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = load_yaml(path.read_text(encoding="utf-8"), str(path))
         return TypeAdapter(list[Exemption]).validate_python(document or [])
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, AttestationError) as error:
         msg = f"{path}: cannot be read: {error}"
         raise CommandError(msg) from error
     except ValidationError as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from compliance.report.neutral import printable
 from operations.errors import CommandError, Exit
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 _MAX_FILE = 16 * 1024 * 1024
 
 KindOption = Annotated[str, typer.Option("--kind", help="tpm, nitro, tdx, snp, nvidia or gcp-token")]
-EvidenceOption = Annotated[Path, typer.Option("--evidence", help="the evidence file")]
+EvidenceOption = Annotated[
+    list[Path],
+    typer.Option("--evidence", help="the evidence file; for tpm also a folder, or several files, of tpm2-tools"),
+]
 CollateralOption = Annotated[
     list[Path] | None,
     typer.Option(
@@ -93,7 +97,7 @@ def explain(
             json.dumps({"kind": kind, "verdict": verdict.as_json()["verdict"], "explanation": lines}) + "\n"
         )
     else:
-        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.write("\n".join(map(printable, lines)) + "\n")
     raise typer.Exit(int(Exit.CLEAN if verdict.accepted else Exit.FINDINGS))
 
 
@@ -126,7 +130,7 @@ def _read(path: Path, option: str) -> bytes:
 
 def _inputs(
     kind: str,
-    evidence: Path,
+    evidence: list[Path],
     collateral: list[Path] | None,
     certificates: list[Path] | None,
     event_log: Path | None,
@@ -140,7 +144,7 @@ def _inputs(
     if kind != "nvidia" and len(given) > 1:
         raise CommandError(f"--collateral: {len(given)} files given, the kind {kind} takes one")
     return Inputs(
-        evidence=_read(evidence, "--evidence"),
+        evidence=_evidence(kind, evidence),
         collateral=given[0] if given else None,
         manifests=given if kind == "nvidia" else (),
         certificates=tuple(_read(path, "--certificates") for path in certificates or ()),
@@ -149,6 +153,24 @@ def _inputs(
         nonce=_nonce(nonce),
         at=_time(at),
     )
+
+
+def _evidence(kind: str, paths: list[Path]) -> bytes:
+    """The one file, or for a TPM the parts that lie in a folder or in several files."""
+    from attestation.errors import AttestationError  # noqa: PLC0415 - heavy libraries load when asked for
+    from attestation.kinds.tpm_parts import MOST_FILES, assemble  # noqa: PLC0415
+
+    if len(paths) == 1 and not paths[0].is_dir():
+        return _read(paths[0], "--evidence")
+    if kind != "tpm":
+        raise CommandError(f"--evidence: one file is expected for the kind {kind}, not a folder or several")
+    files = sorted(f for path in paths for f in (path.iterdir() if path.is_dir() else [path]) if not f.is_dir())
+    if len(files) > MOST_FILES:
+        raise CommandError(f"--evidence: {len(files)} files, at most {MOST_FILES} are parts of a quote; name them")
+    try:
+        return assemble({str(file): _read(file, "--evidence") for file in files})
+    except AttestationError as error:
+        raise CommandError(str(error)) from error
 
 
 def _nonce(text: str | None) -> bytes | None:
@@ -209,12 +231,12 @@ def _print(verdict: Verdict) -> None:
     )
     for check in verdict.checks:
         cells = (check.name, check.status.value, _short(check.expected), _short(check.actual), check.detail)
-        table.add_row(*(escape(cell) for cell in cells))
+        table.add_row(*(escape(printable(cell)) for cell in cells))
     console = Console()
     console.print(table)
     console.print("accepted" if verdict.accepted else "rejected", style="green" if verdict.accepted else "red")
     for reason in verdict.reasons:
-        console.print(f"- {escape(reason)}")
+        console.print(f"- {escape(printable(reason))}")
 
 
 def _short(value: object) -> str:

@@ -61,8 +61,12 @@ def authorize(
 
 def _judge(question: Any, cloud: str) -> dict[str, Any]:
     """The answer of the evaluator of the question's cloud."""
-    if isinstance(question, dict) and question.get("cloud") in _CLOUDS:
+    from compliance.errors import ComplianceError  # noqa: PLC0415
+
+    if isinstance(question, dict) and "cloud" in question:
         cloud = question["cloud"]
+        if cloud not in _CLOUDS:
+            raise ComplianceError("$.cloud", f"{cloud!r}; expected {' or '.join(_CLOUDS)}")
         if cloud == "aws":
             question = {name: value for name, value in question.items() if name != "cloud"}
     if cloud == "gcp":
@@ -84,28 +88,13 @@ def _exit_code(answers: list[dict[str, Any]]) -> Exit:
 
 def _read(source: str) -> Any:
     from compliance.errors import ComplianceError  # noqa: PLC0415
+    from compliance.json_text import parse_json  # noqa: PLC0415
 
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ComplianceError(source, f"cannot be read: {error}") from error
-    try:
-        return json.loads(text, object_pairs_hook=_no_duplicates)
-    except json.JSONDecodeError as error:
-        raise ComplianceError(source, f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
-    except RecursionError as error:
-        raise ComplianceError(source, "nested too deeply to be a question") from error
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """JSON objects whose names are unique: a second `Condition` would otherwise silently replace the first."""
-    from compliance.errors import ComplianceError  # noqa: PLC0415
-
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        twice = next(name for index, (name, _) in enumerate(pairs) if name in [other for other, _ in pairs[:index]])
-        raise ComplianceError(twice, "this name is given twice in one JSON object")
-    return result
+    return parse_json(text, source)
 
 
 def _print(document: Any) -> None:
@@ -113,9 +102,13 @@ def _print(document: Any) -> None:
 
 
 def _tell(answer: dict[str, Any], prefix: str) -> None:
+    from compliance.report.neutral import printable  # noqa: PLC0415
+
     if "error" in answer:
-        sys.stderr.write(f"{prefix}malformed: {answer['error']['place']}: {answer['error']['reason']}\n")
+        said = f"{answer['error']['place']}: {answer['error']['reason']}"
+        sys.stderr.write(f"{prefix}malformed: {printable(said)}\n")
         return
-    sys.stdout.write(f"{prefix}{answer['decision']}: {answer['decidedBy']['text']}\n")
+    sys.stdout.write(f"{prefix}{answer['decision']}: {printable(answer['decidedBy']['text'])}\n")
     for reason in answer["explain"]:
-        sys.stdout.write(f"    {reason['effect']:14} {reason['policy']} {reason['statement'] or ''}\n")
+        named = printable(f"{reason['policy']} {reason['statement'] or ''}")
+        sys.stdout.write(f"    {reason['effect']:14} {named}\n")

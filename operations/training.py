@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from attestation.documents import load_yaml
+from attestation.errors import AttestationError
 from operations import gcp_local, gcp_training, node_training
 from operations.errors import CommandError, Exit
 from operations.local import LocalCloud, session_from
@@ -130,12 +130,12 @@ def read_job(path: Path, nodes: int | None = None) -> dict[str, Any]:
     from trainer.job import JobSpec  # noqa: PLC0415
 
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = load_yaml(path.read_text(encoding="utf-8"), str(path))
         if nodes is not None and isinstance(document, dict):
             given = document.get("nodes")
             document["nodes"] = given | {"count": nodes} if isinstance(given, dict) and nodes > 1 else nodes
         checked = JobSpec.model_validate(document)
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (OSError, AttestationError, UnicodeDecodeError) as error:
         msg = f"{path}: cannot be read as a job: {error}"
         raise CommandError(msg) from error
     except ValidationError as error:

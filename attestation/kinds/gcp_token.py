@@ -8,12 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from attestation.certificates import Roots
+from attestation.documents import load_json
 from attestation.errors import AttestationError
 from attestation.kinds.gcp_token_keys import signature_checks
 from attestation.result import Check, Claims, compare, failed, judged, not_evaluated
@@ -69,10 +69,7 @@ def _token(evidence: bytes) -> str:
         raise AttestationError(f"token: {len(evidence)} bytes, at most {MAX_TOKEN} are read")
     text = evidence.strip()
     if text[:1] == b"{":
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise AttestationError(f"token: not JSON: {error}") from error
+        document = load_json(text, "token")
         names = ("token", "jwt", "attestation_token", "id_token")
         found = next((document[name] for name in names if isinstance(document.get(name), str)), None)
         if found is None:
@@ -101,22 +98,12 @@ def _decode(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
         raise AttestationError(f"token: {len(parts)} parts, a signed JWT has three")
     decoded = []
     for part, what in zip(parts[:2], ("header", "payload"), strict=True):
-        try:
-            value = json.loads(_segment(part, what), object_pairs_hook=_no_duplicates)
-        except (ValueError, RecursionError) as error:
-            raise AttestationError(f"token: the {what} is not JSON: {error}") from error
+        value = load_json(_segment(part, what), f"token: the {what}")
         if not isinstance(value, dict):
             raise AttestationError(f"token: the {what} is not an object")
         decoded.append(value)
     _segment(parts[2], "signature")
     return decoded[0], decoded[1]
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    if len(names) != len(set(names)):
-        raise ValueError(f"a name occurs twice in {names}")
-    return dict(pairs)
 
 
 def _time_checks(payload: Mapping[str, Any], moment: datetime) -> list[Check]:

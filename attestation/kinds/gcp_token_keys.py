@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from attestation.certificates import Roots, build_path, load_certificates, load_der
+from attestation.documents import load_json
 from attestation.errors import AttestationError
 from attestation.result import Check, failed, passed
 
@@ -61,10 +61,7 @@ def _is_certificate(data: bytes) -> bool:
 
 
 def _json_keys(data: bytes) -> dict[str, rsa.RSAPublicKey]:
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise AttestationError(f"token keys: not JSON: {error}") from error
+    document = load_json(data, "token keys")
     if isinstance(document, Mapping) and document and all(_is_pem(value) for value in document.values()):
         return _by_id(document)
     entries = document.get("keys", [document]) if isinstance(document, Mapping) else document
@@ -78,8 +75,11 @@ def _json_keys(data: bytes) -> dict[str, rsa.RSAPublicKey]:
             key = jwt.algorithms.RSAAlgorithm.from_jwk(dict(entry))
         except (jwt.InvalidKeyError, ValueError, KeyError, TypeError, binascii.Error) as error:
             raise AttestationError(f"token keys: key {index} is not usable: {error}") from error
+        name = str(entry.get("kid", index))
+        if name in found:
+            raise AttestationError(f"token keys: two keys with the id {name!r}: keep one of the two")
         if isinstance(key, rsa.RSAPublicKey):
-            found[str(entry.get("kid", index))] = key
+            found[name] = key
     return found
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from attestation.documents import load_json
 from attestation.errors import AttestationError
 from attestation.reader import Reader
 from attestation.result import Check, judged, not_evaluated
@@ -48,7 +48,7 @@ def split(report: bytes) -> tuple[bytes, bytes, str, str]:
 def attestation_key(claims: bytes) -> rsa.RSAPublicKey:
     """The key named `HCLAkPub` of the claims."""
     try:
-        document = json.loads(claims)
+        document = load_json(claims, "HCL report: claims")
         key = next(k for k in document["keys"] if k["kid"] == "HCLAkPub")
         n, e = (int.from_bytes(base64.urlsafe_b64decode(key[name] + "=="), "big") for name in ("n", "e"))
         return rsa.RSAPublicNumbers(e, n).public_key()

@@ -6,11 +6,11 @@ those of NVIDIA's own verifier.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from attestation.documents import load_json
 from attestation.errors import AttestationError
 from attestation.reader import Reader
 from attestation.text import binary, plain
@@ -190,10 +190,7 @@ def devices(evidence: bytes) -> list[Device]:
 
 
 def _from_json(text: bytes) -> list[Device]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise AttestationError(f"NVIDIA evidence: not JSON: {error}") from error
+    document = load_json(text, "NVIDIA evidence")
     common: Mapping[str, Any] = {}
     if isinstance(document, Mapping):
         inner = _first(document, _LISTS)

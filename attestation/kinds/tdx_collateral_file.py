@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from attestation.documents import load_json
 from attestation.errors import AttestationError
 from attestation.text import binary
 
@@ -31,10 +32,7 @@ def load(data: bytes) -> dict[str, Any]:
     Raises:
         AttestationError: a field is missing or cannot be read.
     """
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise AttestationError(f"TDX collateral: not JSON: {error}") from error
+    document = load_json(data, "TDX collateral")
     for name in ("collateral", "quote_collateral", "tdx_collateral"):
         if isinstance(document, Mapping) and isinstance(document.get(name), Mapping):
             document = document[name]
@@ -94,7 +92,7 @@ def _signed(value: Any, inner: tuple[str, ...], name: str) -> tuple[str, Any]:
     if not isinstance(value, str):
         raise AttestationError(f"TDX collateral: {name} must be text or an object, got {type(value).__name__}")
     try:
-        answer = json.loads(value)
+        answer = load_json(value, f"TDX collateral: {name}")
         found = next((key for key in inner if isinstance(answer, Mapping) and key in answer), None)
         if found is None:
             return value, None

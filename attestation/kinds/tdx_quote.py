@@ -57,7 +57,9 @@ class Quote:
 
 
 def parse(data: bytes) -> Quote:
-    """Reads a quote. Zeros after its end are padding: interfaces return buffers larger than the quote. Text is counted.
+    """Reads a quote. Zeros after its end are padding, because interfaces return buffers larger than the quote.
+
+    Whole lines of text after it are counted and not read; anything else there is refused.
 
     Raises:
         AttestationError: not a TDX quote of version 4 or 5 with an ECDSA P-256 attestation key and its PCK chain.
@@ -85,8 +87,8 @@ def parse(data: bytes) -> Quote:
     section = Reader(reader.take(reader.le(4, "signature data length"), "signature data"), "TDX quote signature data")
     after = reader.take(reader.left, "padding")
     trailing = len(after) if after.strip(b"\0") else 0
-    if trailing and not all(byte in _TEXT for byte in after):
-        raise AttestationError("TDX quote: what follows its end is neither zero padding nor text")
+    if trailing and not (after[:1] == after[-1:] == b"\n" and all(byte in _TEXT for byte in after)):
+        raise AttestationError("TDX quote: what follows its end is neither zero padding nor whole lines of text")
     signature, key = section.take(64, "signature"), section.take(64, "attestation key")
     outer_type = section.le(2, "certification data type")
     if outer_type != 6:

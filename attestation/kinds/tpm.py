@@ -6,7 +6,7 @@ TPM 2.0 Library Part 1 section 17 (PCR), Part 3 section 18.4 (TPM2_Quote); TCG F
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,13 +18,16 @@ from attestation.kinds.hcl import check_hcl_report
 from attestation.kinds.tpm_evidence import SignedQuote, TpmEvidence, certified_key, read
 from attestation.kinds.tpm_key import ak_checks, spki, trust_checks
 from attestation.kinds.tpm_quote import bare, covered, nonce_checks, quote_checks
-from attestation.result import Check, Claims, failed, not_evaluated
+from attestation.result import Check, Claims, compare, failed, not_evaluated
 from attestation.tcg import replay
+from attestation.tcg.algorithms import digest
+from attestation.tcg.event_types import SEPARATOR
 from attestation.tcg.eventlog import EventLog
 from attestation.tcg.eventlog import parse as parse_log
 from attestation.tcg.tpm_structures import (
     Attest,
     PublicKey,
+    parse_attest,
     parse_signature,
     signature_verifies,
 )
@@ -81,7 +84,7 @@ def verify(
         checks.append(
             not_evaluated("other_parts", "parts of the file that are not looked at", actual=list(parsed.left_out))
         )
-    values = _values(parsed, attest, key, hash_name, quoted, log)
+    values = _values(parsed, attest, key, hash_name, quoted, log, checks)
     return Claims(
         "tpm",
         values,
@@ -124,10 +127,15 @@ def _key(
     certificates: tuple[x509.Certificate, ...],
 ) -> tuple[PublicKey, list[Check]]:
     """The attestation key: as the file gives it, from Azure's report, or the one of those given that signed."""
+    if parsed.hcl_report is not None:
+        bound, checks = check_hcl_report(parsed.hcl_report)
+        if parsed.key is not None:
+            checks.append(
+                compare("hcl_key", spki(bound).hex(), spki(parsed.key).hex(), "the report's key and the file's")
+            )
+        return bound, checks
     if parsed.key is not None:
         return parsed.key, []
-    if parsed.hcl_report is not None:
-        return check_hcl_report(parsed.hcl_report)
     assert parsed.quote is not None
     given = [*trusted_keys, *(certified_key(c) for c in certificates if may_issue(c, 0))]
     if not given:
@@ -135,8 +143,14 @@ def _key(
             "TPM evidence: no `ak_public` and no `ak_certificate`, and none was given (--certificates): "
             "the quote's signer is unknown"
         )
-    body = bare(parsed.quote)
-    return next((k for k in given if signature_verifies(parse_signature(signature, k), k, body)), given[0]), []
+    body, hash_name = bare(parsed.quote), parse_attest(parsed.quote).digest_hash
+    for key in given:
+        try:
+            if signature_verifies(parse_signature(signature, key, hash_name), key, body):
+                return key, []
+        except AttestationError:  # a signature that keys of another kind make
+            continue
+    return given[0], []
 
 
 def _log_checks(log: EventLog | None, quoted: Mapping[str, Mapping[int, bytes]]) -> list[Check]:
@@ -156,6 +170,7 @@ def _values(
     hash_name: str,
     quoted: Mapping[str, Mapping[int, bytes]],
     log: EventLog | None,
+    checks: Sequence[Check],
 ) -> dict[str, Any]:
     return {
         "layout": parsed.layout,
@@ -169,15 +184,29 @@ def _values(
         "pcrs": {bank: {str(i): v.hex() for i, v in sorted(regs.items())} for bank, regs in quoted.items()},
         "pcrs_from": "quote",
         "event_log": log.summary() if log else None,
-        **(_boot_claims(log) if log else {}),
+        **(_boot_claims(log) if log and _vouched(quoted, checks) else {}),
     }
 
 
+def _vouched(quoted: Mapping[str, Mapping[int, bytes]], checks: Sequence[Check]) -> bool:
+    """Whether what the log says of Secure Boot is what the quote covers: PCR 7 is quoted, and the log leads to it."""
+    return any(7 in values for values in quoted.values()) and not any(
+        check.name == "event_log" and check.ok is not True for check in checks
+    )
+
+
 def _boot_claims(log: EventLog) -> dict[str, Any]:
-    """What the log says of the boot, for people and policies; only as good as the log's own checks."""
-    secure_boot = None
+    """What the log says of Secure Boot, for people and policies; only as good as the log's own checks.
+
+    Firmware measures the variable into PCR 7 before the separator there (Firmware Profile, section 3.3.4.8). Elsewhere,
+    and after it, the running system can measure what it likes, so an event of that name there says nothing.
+    """
     for event in log.events:
-        if event.type == "EV_EFI_VARIABLE_DRIVER_CONFIG" and event.content.get("variable") == "SecureBoot":
-            secure_boot = event.content.get("enabled", False)
+        if not event.extends or event.index != 7:
+            continue
+        if event.type_number == SEPARATOR:
             break
-    return {"secure_boot": secure_boot}
+        named = event.type == "EV_EFI_VARIABLE_DRIVER_CONFIG" and event.content.get("variable") == "SecureBoot"
+        if named and all(digest(bank, event.data) == event.digests.get(bank) for bank in log.banks):
+            return {"secure_boot": event.content.get("enabled", False)}
+    return {"secure_boot": None}

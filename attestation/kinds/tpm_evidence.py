@@ -2,13 +2,12 @@
 
 Accepted, by looking at the content: go-attestation's dump (`AK`, `Quote`, `Log`); go-tpm-tools' message; an object
 with `ak_public` and `tpm_quote` {message, signature, pcrs} as CoCo's trustee has it; Azure's `hcl_report` beside
-`quote` or `tpm_quote`; our own object (docs/attestation.md, "TPM evidence"); a bare event log. Binary fields are base64
-or hex text.
+`quote` or `tpm_quote`; our own object (docs/attestation.md, "TPM evidence"), in which `pcrs` may be a PCR file of
+tpm2-tools; what tpm2_quote prints; a bare event log. Binary fields are base64 or hex text.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,12 +18,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from attestation.certificates import load_certificates, load_der
+from attestation.documents import load_json
 from attestation.errors import AttestationError
-from attestation.kinds import gotpm
+from attestation.kinds import gotpm, tpm_parts
+from attestation.kinds.tpm_pcr_file import read_pcr_file
 from attestation.kinds.tpm_pcrs import put, read_pcrs
 from attestation.reader import MAX_EVIDENCE
 from attestation.tcg.algorithms import HASHES, IDS, SIZES
-from attestation.tcg.tpm_structures import Public, PublicKey, parse_public
+from attestation.tcg.tpm_structures import Public, PublicKey, parse_attest, parse_public
 from attestation.text import binary, plain
 
 _GO_HASHES = {3: "sha1", 5: "sha256", 6: "sha384", 7: "sha512"}
@@ -74,15 +75,14 @@ def read(evidence: bytes) -> TpmEvidence:
     """
     if len(evidence) > MAX_EVIDENCE:
         raise AttestationError(f"TPM evidence: {len(evidence)} bytes, at most {MAX_EVIDENCE} are read")
+    if evidence[:8] == b"quoted: ":
+        return _object(tpm_parts.printed(evidence))
     if evidence.lstrip()[:1] != b"{":
         evidence = plain(evidence, "TPM evidence")
         if gotpm.looks_like(evidence):
             return _message(gotpm.parse(evidence))
         return TpmEvidence("event-log", event_log=evidence)
-    try:
-        document = json.loads(evidence)
-    except (ValueError, RecursionError) as error:
-        raise AttestationError(f"TPM evidence: not JSON: {error}") from error
+    document = load_json(evidence, "TPM evidence")
     if not isinstance(document, Mapping):
         raise AttestationError("TPM evidence: expected a JSON object")
     if isinstance(document.get("AK"), Mapping):
@@ -182,18 +182,24 @@ def _object(document: Mapping[str, Any]) -> TpmEvidence:
             raise AttestationError("TPM evidence: neither a quote (`quote`, `tpm_quote.message`) nor an `event_log`")
         return TpmEvidence("event-log", event_log=event_log, pcrs=read_pcrs(document.get("pcrs")))
     signature = quote.get("signature", quote.get("sig", document.get("signature")))
-    hcl = document.get("hcl_report", document.get("report"))
-    report = binary(hcl, "hcl_report") if hcl else None
     key, public, certificates = _ak(document)
+    hcl = document.get("hcl_report", document.get("report") if key is None else None)
+    report = binary(hcl, "hcl_report") if hcl else None
     given = document.get("nonce", quote.get("nonce"))
+    raw = binary(message, "quote")
+    pcrs = quote.get("pcrs", document.get("pcrs"))
+    if isinstance(pcrs, str):
+        values = read_pcr_file(binary(pcrs, "pcrs"), parse_attest(raw).selections)
+    else:
+        values = read_pcrs(pcrs)
     return TpmEvidence(
         "azure-hcl" if report else "object",
-        quote=binary(message, "quote"),
+        quote=raw,
         signature=binary(signature, "signature"),
         key=key,
         public=public,
         ak_certificates=certificates,
-        pcrs=read_pcrs(quote.get("pcrs", document.get("pcrs"))),
+        pcrs=values,
         event_log=event_log,
         nonce=binary(given, "nonce") if given else None,
         hcl_report=report,

@@ -24,7 +24,8 @@ def bare(message: bytes) -> bytes:
 
 def quote_checks(quote: SignedQuote, key: PublicKey, prefix: str = "") -> tuple[Attest, str, list[Check]]:
     """A quote's contents, the name of its signature's hash, and the checks on both."""
-    attest, signature = parse_attest(quote.message), parse_signature(quote.signature, key)
+    attest = parse_attest(quote.message)
+    signature = parse_signature(quote.signature, key, attest.digest_hash)
     good = signature_verifies(signature, key, bare(quote.message))
     checks = [
         judged(f"{prefix}quote_type", attest.kind == QUOTE, expected=f"{QUOTE:#x}", actual=f"{attest.kind:#x}"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from attestation.documents import load_yaml
 from attestation.errors import AttestationError
 from attestation.policy import Reason, ReferenceSet
 
@@ -149,14 +149,12 @@ def load_release_policy(text: str | bytes, source: str) -> ReleasePolicy:
     Raises:
         AttestationError: every problem with its place, at once.
     """
+    document = load_yaml(text, source)
     try:
-        document: Any = yaml.safe_load(text)
         return ReleasePolicy.model_validate(document)
     except ValidationError as error:
         problems = (f"{'.'.join(str(p) for p in e['loc']) or 'policy'}: {e['msg']}" for e in error.errors())
         raise AttestationError(f"{source}: {'; '.join(problems)}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that no calendar has
-        raise AttestationError(f"{source}: not YAML: {error}") from error
 
 
 def utc(moment: datetime) -> datetime:

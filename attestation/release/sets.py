@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import yaml
 from pydantic import ValidationError
 
+from attestation.documents import load_yaml
 from attestation.errors import AttestationError
 from attestation.policy import ReferenceSet
 
@@ -17,11 +15,9 @@ def load_set(text: str | bytes, source: str) -> ReferenceSet:
     Raises:
         AttestationError: every problem with its place, at once.
     """
+    document = load_yaml(text, source)
     try:
-        document: Any = yaml.safe_load(text)
         return ReferenceSet.model_validate(document)
     except ValidationError as error:
         problems = (f"{'.'.join(str(p) for p in e['loc']) or 'set'}: {e['msg']}" for e in error.errors())
         raise AttestationError(f"{source}: {'; '.join(problems)}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that no calendar has
-        raise AttestationError(f"{source}: not YAML: {error}") from error

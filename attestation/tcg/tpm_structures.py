@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -11,13 +11,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from attestation.errors import AttestationError
 from attestation.reader import Reader
-from attestation.tcg.algorithms import HASHES, digest
+from attestation.tcg.algorithms import HASHES, SIZES, digest
 
 GENERATED = 0xFF544347
 QUOTE = 0x8018
 CREATION = 0x801A
 RSA, ECC, NULL = 0x0001, 0x0023, 0x0010
 RSASSA, RSAPSS, ECDSA = 0x0014, 0x0016, 0x0018
+BARE_RSA = 0
+"""Not a TPM_ALG_ID: a signature without its wrapping, which does not say whether it is RSASSA or RSAPSS."""
 _CURVES: Mapping[int, type[ec.EllipticCurve]] = {0x0003: ec.SECP256R1, 0x0004: ec.SECP384R1, 0x0005: ec.SECP521R1}
 _HASHES: Mapping[str, hashes.HashAlgorithm] = {
     "sha1": hashes.SHA1(),  # noqa: S303 - quotes of older machines are signed with it; policy decides
@@ -46,6 +48,11 @@ class Attest:
     pcr_digest: bytes = b""
     object_name: bytes = b""
     creation_hash: bytes = b""
+
+    @property
+    def digest_hash(self) -> str:
+        """The hash that made `pcr_digest`, by its size: a TPM takes that of the signing scheme (Part 3, 18.4.1)."""
+        return {size: HASHES[i] for i, size in SIZES.items() if i in HASHES}.get(len(self.pcr_digest), "sha256")
 
 
 def parse_attest(data: bytes) -> Attest:
@@ -104,14 +111,18 @@ class Signature:
     value: bytes
 
 
-def parse_signature(data: bytes, key: PublicKey) -> Signature:
-    """Reads a TPMT_SIGNATURE; the bare signature of an RSA key's length is taken as RSASSA with SHA-256.
+def parse_signature(data: bytes, key: PublicKey, bare_hash: str = "sha256") -> Signature:
+    """Reads a TPMT_SIGNATURE, or a signature without that wrapping (`tpm2_quote -f plain`).
+
+    Bare is what has an RSA key's length, or the DER of r and s; it does not name its hash, so `bare_hash` does.
 
     Raises:
         AttestationError: neither.
     """
     if isinstance(key, rsa.RSAPublicKey) and len(data) == key.key_size // 8:
-        return Signature(RSASSA, "sha256", data)
+        return Signature(BARE_RSA, bare_hash, data)
+    if isinstance(key, ec.EllipticCurvePublicKey) and data[:1] == b"\x30":
+        return Signature(ECDSA, bare_hash, _der_signature(data))
     reader = Reader(data, "TPMT_SIGNATURE")
     scheme = reader.be(2, "scheme")
     if scheme not in {RSASSA, RSAPSS, ECDSA}:
@@ -120,12 +131,23 @@ def parse_signature(data: bytes, key: PublicKey) -> Signature:
     if algorithm not in HASHES:
         raise AttestationError(f"TPMT_SIGNATURE: hash {algorithm:#x} is not one of {sorted(HASHES.values())}")
     if scheme == ECDSA:
-        r, s = (int.from_bytes(reader.tpm2b(name, 128), "big") for name in ("r", "s"))
+        longest = (key.key_size + 7) // 8 if isinstance(key, ec.EllipticCurvePublicKey) else 128
+        r, s = (int.from_bytes(reader.tpm2b(name, longest), "big") for name in ("r", "s"))
         value = utils.encode_dss_signature(r, s)
     else:
         value = reader.tpm2b("signature", 1024)
     reader.end()
     return Signature(scheme, HASHES[algorithm], value)
+
+
+def _der_signature(data: bytes) -> bytes:
+    try:
+        numbers = utils.decode_dss_signature(data)
+    except ValueError as error:
+        raise AttestationError(f"ECDSA signature: not DER: {error}") from error
+    if utils.encode_dss_signature(*numbers) != data:
+        raise AttestationError("ECDSA signature: not in its shortest DER form, which no signer writes")
+    return data
 
 
 def signature_verifies(signature: Signature, key: PublicKey, message: bytes) -> bool:
@@ -136,6 +158,9 @@ def signature_verifies(signature: Signature, key: PublicKey, message: bytes) -> 
             if signature.scheme != ECDSA:
                 return False
             key.verify(signature.value, message, ec.ECDSA(algorithm))
+        elif signature.scheme == BARE_RSA:
+            schemes = (RSASSA, RSAPSS)
+            return any(signature_verifies(replace(signature, scheme=s), key, message) for s in schemes)
         elif signature.scheme == RSASSA:
             key.verify(signature.value, message, padding.PKCS1v15(), algorithm)
         elif signature.scheme == RSAPSS:

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import Any
@@ -89,6 +89,8 @@ class Engine:
         """One request with all its pages; returns what follows."""
         if self._stop.is_set():
             return []
+        if request.region:
+            place = replace(place, region=request.region)
         client = self.clients.of(request.service, place.region)
         paging = paging_of(request.service, request.operation, client)
         params: dict[str, Any] | None = dict(request.params)

@@ -36,6 +36,7 @@ class Request:
     that a whole answer has: without one of them the answer is malformed. `absent` are error codes that mean that there
     is no such configuration. `until` delays: the call is repeated while it answers False (reports that are generated).
     `pages` bounds a list that begins with the newest and of which the beginning is wanted; 0 stands for all.
+    `region` is for an operation that one region answers for all; what follows from its answer is asked there too.
     """
 
     api: str
@@ -45,6 +46,7 @@ class Request:
     then: Follow = nothing_follows
     until: Callable[[Answer], bool] | None = None
     pages: int = 0
+    region: str = ""
 
     @property
     def service(self) -> str:

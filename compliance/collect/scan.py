@@ -86,7 +86,7 @@ def scan(plan: Plan, folder: Path, *, resume: bool = False, progress: Callable[[
 
             collect(plan.google, record)
         if plan.terraform is not None:
-            for fact in state_facts(plan.terraform, plan.accounts[0].regions[0]):
+            for fact in state_facts(plan.terraform, plan.accounts[0].regions[0], _google_projects(plan.google)):
                 record(fact)
         writer.seal(
             {
@@ -123,6 +123,14 @@ def _work(plan: Plan, accounts: Sequence[Account]) -> Iterator[tuple[Place, Requ
                 place = Place(account.entry.account, region)
                 for request in family.start(place):
                     yield place, request
+
+
+def _google_projects(plan: GooglePlan | None) -> dict[str, str]:
+    """Numbers by id of the projects that are read."""
+    if plan is None:
+        return {}
+    tenants = [one for one in plan.scope.tenants if plan.only is None or one.id in plan.only]
+    return {id_: number for tenant in tenants for number, id_ in tenant.projects.items()}
 
 
 def _google(plan: GooglePlan | None) -> list[dict[str, Any]]:

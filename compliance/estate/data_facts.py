@@ -6,19 +6,16 @@ import json
 from typing import Any
 
 from compliance.errors import ComplianceError
+from compliance.estate.access_point_facts import all_known, points_by_bucket
 from compliance.estate.build import Builder, pairs, tags_of
 from compliance.estate.index import Index
 from compliance.estate.model import Endpoint, Resource
-from compliance.reason.iam.s3 import AccessPoint, S3Setting, parse_s3
+from compliance.reason.iam.s3 import S3Setting, parse_s3
 
 
 def buckets(index: Index, builder: Builder) -> None:
     """Buckets with policy, ACL, ownership, Block Public Access and access points."""
-    points: dict[str, list[AccessPoint]] = {}
-    for fact in index.of("s3control:GetAccessPoint"):
-        point = _access_point(index, builder, fact.response, fact)
-        if point is not None:
-            points.setdefault(fact.response["Bucket"], []).append(point)
+    points = points_by_bucket(index, builder)
     block_of = {
         f.account: f.response["PublicAccessBlockConfiguration"] for f in index.of("s3control:GetPublicAccessBlock")
     }
@@ -44,7 +41,10 @@ def buckets(index: Index, builder: Builder) -> None:
         }
         parsed = _setting(builder, setting, name, fact.account)
         arn = f"arn:aws:s3:::{name}"
-        builder.add(Resource(arn, fact.account, owner, "bucket", "data", policy, s3=parsed, tags=pairs(tags)))
+        known = all_known(index, builder, fact.account, item.get("BucketRegion") or "")
+        builder.add(
+            Resource(arn, fact.account, owner, "bucket", "data", policy, s3=parsed, tags=pairs(tags), ways_known=known)
+        )
         for point in points.get(name, ()):
             through = S3Setting(
                 parsed.ownership, "", parsed.bucket_acl, (), parsed.ignore_public_acls, parsed.restrict_public, point
@@ -59,18 +59,6 @@ def _setting(builder: Builder, document: dict[str, Any], name: str, account: str
         builder.gap(account, ("data",), f"bucket {name}", str(error))
         parsed = None
     return parsed or S3Setting(ownership="ObjectWriter")
-
-
-def _access_point(index: Index, builder: Builder, point: dict[str, Any], fact: Any) -> AccessPoint | None:
-    found = index.about("s3control:GetAccessPointPolicy", fact, point["Name"]) or {}
-    policy = None
-    if found.get("Policy"):
-        labelled = builder.policy(found["Policy"], "bucket", f"access point {point['Name']}", fact.account, ("data",))
-        policy = labelled.policy if labelled is not None else None
-    arn = point.get("AccessPointArn") or f"arn:aws:s3:{fact.region}:{fact.account}:accesspoint/{point['Name']}"
-    block = point.get("PublicAccessBlockConfiguration") or {}
-    vpc = (point.get("VpcConfiguration") or {}).get("VpcId", "")
-    return AccessPoint(arn, policy, vpc, bool(block.get("RestrictPublicBuckets")))
 
 
 def keys(index: Index, builder: Builder) -> None:

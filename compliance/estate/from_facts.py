@@ -45,7 +45,10 @@ _ABOUT_ISOLATION = {
         "ListBuckets", "GetBucketPolicy", "GetBucketAcl", "GetBucketReplication", "GetBucketLogging",
         "GetBucketNotificationConfiguration", "ListBucketInventoryConfigurations",
     },
-    "s3control": {"ListAccessPoints", "GetAccessPoint", "GetAccessPointPolicy"},
+    "s3control": {
+        "ListAccessPoints", "GetAccessPoint", "GetAccessPointPolicy", "ListMultiRegionAccessPoints",
+        "GetMultiRegionAccessPointPolicy",
+    },
     "kms": {"ListKeys", "GetKeyPolicy", "ListGrants"},
     "iam": {"GetAccountAuthorizationDetails"},
     "logs": {"DescribeLogGroups", "DescribeResourcePolicies", "DescribeDestinations", "DescribeSubscriptionFilters"},

@@ -9,10 +9,12 @@ from compliance.estate.model import Path
 
 KINDS: Final[dict[str, tuple[str, Path]]] = {
     "storage.googleapis.com/Bucket": ("bucket", "data"),
+    "storage.googleapis.com/ManagedFolder": ("managed-folder", "data"),
     "secretmanager.googleapis.com/Secret": ("secret", "data"),
     "pubsub.googleapis.com/Topic": ("topic", "data"),
     "pubsub.googleapis.com/Subscription": ("subscription", "data"),
     "bigquery.googleapis.com/Dataset": ("dataset", "data"),
+    "bigquery.googleapis.com/Table": ("table", "data"),
     "cloudkms.googleapis.com/KeyRing": ("key-ring", "key"),
     "cloudkms.googleapis.com/CryptoKey": ("key", "key"),
     "compute.googleapis.com/Disk": ("disk", "snapshot"),
@@ -31,7 +33,13 @@ KINDS: Final[dict[str, tuple[str, Path]]] = {
     "compute.googleapis.com/Subnetwork": ("subnet", "network"),
     "compute.googleapis.com/Network": ("network", "network"),
 }
-NETWORKS: Final = frozenset(
+_JOINS: Final = frozenset(
+    (
+        "networkconnectivity.googleapis.com/Spoke", "networkconnectivity.googleapis.com/Hub",
+        "networksecurity.googleapis.com/AddressGroup", "cloudresourcemanager.googleapis.com/TagBinding",
+    )
+)  # fmt: skip
+NETWORKS: Final = _JOINS | frozenset(
     f"compute.googleapis.com/{kind}"
     for kind in (
         "Network", "Subnetwork", "Firewall", "FirewallPolicy", "NetworkFirewallPolicy", "RegionNetworkFirewallPolicy",
@@ -41,17 +49,28 @@ NETWORKS: Final = frozenset(
 )  # fmt: skip
 
 
+_BETWEEN: Final = {
+    "cloudkms.googleapis.com/CryptoKey": "/cryptoKeys/",
+    "storage.googleapis.com/ManagedFolder": "/managedFolders/",
+    "bigquery.googleapis.com/Table": "/tables/",
+}
+"""What stands in a name between the resource above and its own id."""
+
+
 def normal_name(name: str, kind: str) -> str:
     """The name that requests use: buckets are called `projects/_/buckets/…` by conditions and methods."""
     bare = name.removeprefix("//storage.googleapis.com/")
-    if kind == "storage.googleapis.com/Bucket" and not bare.startswith("projects/"):
+    if kind in ("storage.googleapis.com/Bucket", "storage.googleapis.com/ManagedFolder") and not bare.startswith(
+        "projects/"
+    ):
         return f"//storage.googleapis.com/projects/_/buckets/{bare}"
     return name
 
 
 def above(name: str, kind: str) -> tuple[str, ...]:
     """Resources below the project whose allow policy a resource inherits."""
-    return (name.partition("/cryptoKeys/")[0],) if kind == "cloudkms.googleapis.com/CryptoKey" else ()
+    between = _BETWEEN.get(kind)
+    return (name.partition(between)[0],) if between is not None else ()
 
 
 def node_of(name: str) -> str:

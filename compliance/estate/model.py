@@ -67,6 +67,8 @@ class Resource:
         path: the path on which reaching it counts.
         policy: its resource policy; None if it has none.
         tags: as condition keys see them (`aws:ResourceTag/…`).
+        ways_known: of a bucket, whether every access point of its own account is known; each that leads to the bucket
+            is then a resource of its own, with the point in `s3`.
     """
 
     arn: str
@@ -78,6 +80,7 @@ class Resource:
     grants: tuple[Grant, ...] = ()
     s3: S3Setting | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    ways_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)

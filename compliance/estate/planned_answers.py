@@ -70,7 +70,12 @@ def bucket_name(resource: Planned, by_id: ById, attribute: str = "bucket") -> st
 
 def block(resource: Planned, name: str) -> dict[str, Any]:
     """The first block of a name; empty if there is none."""
-    found = resource.values.get(name)
+    return block_of(resource.values, name)
+
+
+def block_of(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The first block of a name inside another block."""
+    found = values.get(name)
     if isinstance(found, list):
         found = found[0] if found else {}
     return found if isinstance(found, dict) else {}

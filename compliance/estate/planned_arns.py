@@ -31,9 +31,20 @@ def arn_of(resource: Planned) -> str:
         # AWS adds a hyphen and six characters of its own choice (Secrets Manager user guide, "Secret ARN").
         "aws_secretsmanager_secret": lambda: f"arn:aws:secretsmanager:{region}:{account}:secret:{name}-000000",
         "aws_s3_access_point": lambda: f"arn:aws:s3:{region}:{account}:accesspoint/{name}",
+        # Its last part is an alias of AWS's own choice.
+        "aws_s3control_multi_region_access_point": lambda: (
+            f"arn:aws:s3::{account}:accesspoint/{details_name(values)}.mrap"
+        ),
         "aws_cloudtrail": lambda: f"arn:aws:cloudtrail:{region}:{account}:trail/{name}",
     }
     return str(values.get("arn") or (made[resource.type]() if resource.type in made else resource.id))
+
+
+def details_name(values: Mapping[str, Any]) -> str:
+    """The name in the block `details` of a Multi-Region Access Point or of its policy."""
+    details = values.get("details")
+    first = details[0] if isinstance(details, list) and details else details
+    return str(first.get("name") or "") if isinstance(first, Mapping) else ""
 
 
 def linked(text: str, by_id: Mapping[str, Planned]) -> str:

@@ -28,6 +28,8 @@ ONLY_DEPLOYED: Final[dict[str, str]] = {
     "audit.trail-no-gap": "deliveries begin when the trail runs",
     "budget.quota-known": "quotas are the account's, not Terraform's",
     "coverage.complete": "it is about what a scan could read",
+    "coverage.gcp-complete": "it is about what a scan could read",
+    "coverage.gcp-reconciled": "it compares the cloud with Terraform's state",
     "coverage.reconciled": "it compares the cloud with Terraform's state",
     "identity.access-keys-fresh": "the age of keys shows in the account's credential report",
     "identity.passwords-long": "passwords show in the account's credential report",
@@ -85,7 +87,8 @@ def judge_plans(
         key=lambda pair: (pair[0].tenant, order[pair[0].rule], pair[0].resource),
     )
     chosen = [rule for part in parts for rule in part.rules]
-    waiting = [rule for rule in rules if rule not in chosen] if parts[0].tenants else []
+    asked = [rule for part, of_cloud in zip(parts, (rules, google), strict=True) if part.tenants for rule in of_cloud]
+    waiting = [rule for rule in asked if rule not in chosen]
     coverage = {
         "stacks": sorted(documents),
         "tenants": judged,
@@ -124,7 +127,7 @@ def _on_aws(documents: Mapping[str, Any], scope: Scope, now: datetime, rules: Se
     accounts = {account for account, _ in shown.places}
     on_aws = {PLATFORM, *(tenant.id for tenant in scope.tenants)}
     judged = [name for name in scope.judged if name in on_aws and accounts & set(scope.accounts_of(name))]
-    chosen = tuple(rule for rule in rules if rule.id not in ONLY_DEPLOYED)
+    chosen = _on_plans(rules)
     found: list[Result] = []
     for tenant in judged:
         seen = {*scope.platform_accounts, *scope.accounts_of(tenant)}
@@ -138,21 +141,24 @@ def _on_aws(documents: Mapping[str, Any], scope: Scope, now: datetime, rules: Se
 
 
 def _on_google(documents: Mapping[str, Any], scope: Scope, now: datetime, rules: Sequence[Rule]) -> _Part:
-    """Every rule about Google Cloud can be judged before anything is applied."""
     if scope.google is None:
         return _Part()
     shown = google_planned(documents, scope.google, instant(now))
     judged = [name for name in scope.judged if shown.accounts & set(_projects(scope, name))]
     owners = google_owners_of(scope.google)
+    chosen = _on_plans(rules)
     found: list[tuple[Result, tuple[Source, ...]]] = []
     for tenant in judged:
         seen = {*scope.google_platform, *_projects(scope, tenant)}
         graph = Graph(fact for fact in shown.facts if fact.account in seen)
-        results = judge_google(scope, tenant, graph, rules, now.date().isoformat())
+        results = judge_google(scope, tenant, graph, chosen, now.date().isoformat())
         found += [(result, sources_of(result, shown, owners)) for result in results]
     facts = shown.facts if judged else ()
-    asked = tuple(rules) if judged else ()
-    return _Part(frozenset(judged), asked, tuple(found), facts, len(shown.planned), shown.unread)
+    return _Part(frozenset(judged), chosen if judged else (), tuple(found), facts, len(shown.planned), shown.unread)
+
+
+def _on_plans(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if rule.id not in ONLY_DEPLOYED)
 
 
 def _projects(scope: Scope, tenant: str) -> tuple[str, ...]:

@@ -78,7 +78,8 @@ def _judge(
 
 def _somewhere(world: World, kind: str) -> Target:
     type_, name = _SOMEWHERE[kind]
-    return Target(name, type_, (_ELSEWHERE, f"organizations/{world.estate.whose.organisation}"))
+    above = f"organizations/{world.estate.whose.organisation}"
+    return Target(name, type_, (_ELSEWHERE, above), ("projects/project-of-somebody-else",))
 
 
 def _identity(world: World, tenant: str) -> Iterator[Obligation]:

@@ -14,8 +14,8 @@ from compliance.errors import ComplianceError
 from compliance.estate.google_model import GoogleEstate
 from compliance.prove.result import Finding
 from compliance.reason.google_network import Fabric, load, reach_google
-from compliance.reason.google_network.deliver import GOOGLE_APIS
 from compliance.reason.google_network.model import Route
+from compliance.reason.google_network.ranges import GOOGLE_APIS
 
 _INTERNET, _OUTSIDE = "internet", "outside"
 
@@ -87,14 +87,21 @@ def _components(fabric: Fabric, estate: GoogleEstate) -> list[set[str]]:
         for route in fabric.routes.get(network, ()):
             if not _to_google(route):
                 graph.join(network, _INTERNET if route.hop == "internet" else _OUTSIDE)
-        if any(project in text for text in fabric.missing):
+        if any(gap.project == project for gap in fabric.missing):
             graph.join(network, _OUTSIDE)
+        if project in fabric.balanced:
+            graph.join(network, _INTERNET)
+        for spoke in fabric.spokes.get(network, ()):
+            graph.join(network, spoke.hub)
     for host in fabric.hosts:
         if host.external:
             graph.join(host.network, _INTERNET)
     for endpoint in fabric.endpoints:
-        if endpoint.attachment in fabric.attachments:
-            graph.join(endpoint.network, fabric.attachments[endpoint.attachment])
+        theirs = "/".join(endpoint.attachment.split("/")[:2])
+        behind = fabric.attachments.get(endpoint.attachment)
+        named = [network for network, project in fabric.networks.items() if project == theirs]
+        for network in [behind] if behind is not None else named:
+            graph.join(endpoint.network, network)
     groups: dict[str, set[str]] = defaultdict(set)
     for owner, network in places:
         groups[graph.find(network)].add(owner)

@@ -33,6 +33,7 @@ from compliance.rules import (
     watching,
 )
 from compliance.rules.google import compute as google_compute
+from compliance.rules.google import coverage as google_coverage
 from compliance.rules.google import governance as google_governance
 from compliance.rules.google import keys as google_keys
 from compliance.rules.google import perimeter as google_perimeter
@@ -98,6 +99,7 @@ GOOGLE_RULES: tuple[Rule, ...] = tuple(
             *google_compute.RULES,
             *google_governance.RULES,
             *google_retention.RULES,
+            *google_coverage.RULES,
         ),
         key=lambda rule: (list(ROOMS).index(rule.room), rule.id),
     )

@@ -31,7 +31,8 @@ def judge(bundle: Bundle, rules: Sequence[Rule] = RULES, google: Sequence[Rule] 
     check_manifest(bundle.manifest)
     scope = scope_from_json(bundle.scope)
     today = str(bundle.manifest["ended"])[:10]
-    shared = list(bundle.facts(*scope.platform_accounts, UNATTRIBUTED))
+    unattributed = list(bundle.facts(UNATTRIBUTED))
+    shared = [*bundle.facts(*scope.platform_accounts), *unattributed]
     results: list[Result] = []
     unread: list[dict[str, Any]] = []
     calls: Counter[tuple[str, str]] = Counter()
@@ -42,7 +43,7 @@ def judge(bundle: Bundle, rules: Sequence[Rule] = RULES, google: Sequence[Rule] 
         if scope.google is not None and (tenant == PLATFORM or scope.google.tenant(tenant) is not None):
             facts = [] if tenant == PLATFORM else list(bundle.facts(*scope.accounts_of(tenant)))
             _note(facts, unread, calls)
-            results += judge_google(scope, tenant, Graph([*above, *facts]), google, today)
+            results += judge_google(scope, tenant, Graph([*above, *unattributed, *facts]), google, today)
             if tenant != PLATFORM:
                 continue
         own = [account for account in scope.accounts_of(tenant) if account not in scope.platform_accounts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from compliance.rules.model import About, Outcome, Resource, Rule, Severity, decide
@@ -79,8 +79,12 @@ def _types(view: View) -> Iterator[Resource]:
 
 def _same(view: View, resource: Resource) -> Outcome:
     kind, known = resource.data
-    present = LISTINGS[kind](view)
-    gone = sorted(known - set(present))
+    return compared(known, LISTINGS[kind](view))
+
+
+def compared(known: Collection[str], present: Mapping[str, str]) -> Outcome:
+    """What Terraform knows beside what the cloud lists, by id; the latter with why Terraform need not know it."""
+    gone = sorted(set(known) - set(present))
     stray = sorted(name for name, why in present.items() if name not in known and not why)
     explained = [f"{name} is {why}" for name, why in sorted(present.items()) if name not in known and why]
     problems = [f"Terraform says that {', '.join(gone)} exists; it does not"] if gone else []

@@ -5,8 +5,6 @@ import functools
 import gzip
 import hashlib
 import json
-import struct
-import uuid
 from datetime import UTC, datetime
 
 import pytest
@@ -19,23 +17,8 @@ from images.build import Artefact
 from images.errors import ImageError
 from images.measure import pe
 from images.workspace import Workspace
+from tests.images.disk_maker import disk
 from tests.images.pe_maker import UKI, make, signature
-
-
-def disk(path, parts):
-    """A disk with a GUID partition table: (type, content) in order, from sector 40 on."""
-    entries, body, sector = b"", b"", 40
-    for kind, content in parts:
-        sectors = -(-len(content) // 512)
-        entries += (
-            kind.bytes_le + uuid.uuid4().bytes_le + struct.pack("<QQQ", sector, sector + sectors - 1, 0) + bytes(72)
-        )
-        body += content + bytes(-len(content) % 512)
-        sector += sectors
-    header = b"EFI PART" + bytes(64) + struct.pack("<QII", 2, 4, 128) + bytes(4)
-    table = entries + bytes(4 * 128 - len(entries))
-    path.write_bytes((bytes(512) + header.ljust(512, b"\0") + table).ljust(40 * 512, b"\0") + body)
-    return path
 
 
 def test_partitions_are_found_by_type(tmp_path):
@@ -176,7 +159,7 @@ def test_a_digest_never_leads_out_of_the_layout(layout, digest):
 
 def artefact(directory, root_hash="ab" * 32, **changes):
     hashes = {"disk_sha256": "1" * 64, "uki_sha256": "2" * 64, "root_sha256": "3" * 64} | changes
-    return Artefact("cpu", directory, "d.raw", "k.efi", "r.raw", root_hash, source_date_epoch=1, seconds=1.0, **hashes)
+    return Artefact("cpu", directory, "d.raw", "k.efi", root_hash, source_date_epoch=1, seconds=1.0, **hashes)
 
 
 def test_equal_builds_are_identical(tmp_path):
@@ -231,7 +214,6 @@ def test_an_image_that_the_lock_pins_by_now_is_measured_again(tmp_path, monkeypa
     monkeypatch.setattr(packages, "LOCK", tmp_path / "packages.lock")
     monkeypatch.setattr(reference, "predict", lambda _uki, _lists: [])
     monkeypatch.setattr(reference.firmware, "enrolled", lambda _workspace: None)
-    monkeypatch.setattr(reference.tools, "run", lambda _workspace, _command: "mkosi 25")
     held = {"initrd": {"udev": "2"}, "node": {"libc6": "2"}}
     packages.write_contents(built.directory, {**held, "python": {"cffi": "3"}})
     packages.pin(built.profile, {"initrd": {"udev": "2"}, "node": {"libc6": "1"}})

@@ -158,6 +158,47 @@ def _shared_vpc(state: GoogleState) -> None:
     _open_firewall(state, B)
 
 
+def _hub(state: GoogleState) -> None:
+    """Both networks are spokes of one hub."""
+    for tenant in (A, B):
+        name = f"//networkconnectivity.googleapis.com/projects/{state.project(tenant)}/locations/global/spokes/own"
+        data = {
+            "hub": "//networkconnectivity.googleapis.com/projects/transit/locations/global/hubs/all", "state": "ACTIVE",
+            "linkedVpcNetwork": {"uri": state.data(state.network(tenant))["selfLink"]},
+        }  # fmt: skip
+        kind = "networkconnectivity.googleapis.com/Spoke"
+        state.add(name, kind, data, f"projects/{state.numbers(tenant)[0]}")
+        _open_firewall(state, tenant)
+
+
+def _endpoint(state: GoogleState) -> None:
+    """The victim publishes a service, and the attacker has an accepted endpoint to it."""
+    link = f"https://www.googleapis.com/compute/v1/projects/{state.project(B)}/regions/{REGION}"
+    name = f"//compute.googleapis.com/projects/{state.project(B)}/regions/{REGION}/serviceAttachments/offer"
+    data = {"natSubnets": [f"{link}/subnetworks/bh-{B}"]}
+    state.add(name, "compute.googleapis.com/ServiceAttachment", data, f"projects/{state.numbers(B)[0]}")
+    name = f"//compute.googleapis.com/projects/{state.project(A)}/regions/{REGION}/forwardingRules/take"
+    data = {
+        "network": state.data(state.network(A))["selfLink"], "target": f"{link}/serviceAttachments/offer",
+        "IPAddress": "10.0.0.9", "pscConnectionStatus": "ACCEPTED",
+    }  # fmt: skip
+    state.add(name, "compute.googleapis.com/ForwardingRule", data, f"projects/{state.numbers(A)[0]}")
+
+
+def _managed_folder(state: GoogleState) -> None:
+    name = f"//storage.googleapis.com/projects/_/buckets/bh-{B}-data/managedFolders/shared/"
+    above = (f"folders/{FOLDER}", f"organizations/{ORGANISATION}")
+    state.add(name, "storage.googleapis.com/ManagedFolder", {}, f"projects/{state.numbers(B)[0]}", *above)
+    state.grant(name, READER, state.member(A))
+
+
+def _table(state: GoogleState) -> None:
+    name = f"//bigquery.googleapis.com/projects/{state.project(B)}/datasets/d/tables/t"
+    above = (f"folders/{FOLDER}", f"organizations/{ORGANISATION}")
+    state.add(name, "bigquery.googleapis.com/Table", {}, f"projects/{state.numbers(B)[0]}", *above)
+    state.grant(name, "roles/bigquery.dataViewer", state.member(A))
+
+
 def _network_user(state: GoogleState) -> None:
     name = f"//compute.googleapis.com/projects/{state.project(B)}/regions/{REGION}/subnetworks/bh-{B}"
     state.grant(name, "roles/compute.networkUser", state.member(A))
@@ -262,6 +303,10 @@ LEAKS = (
     GoogleLeak("keys of a service account may be made", "role", "hooli-trainer@", lambda s: s.grant(s.account_name(B), "roles/iam.serviceAccountKeyAdmin", s.member(A))),
     GoogleLeak("act as a service account, and start machines", "role", "hooli-trainer@", _act_as),
     GoogleLeak("service account attached to the other tenant's machine", "role", "hooli-trainer@", _attached),
+    *(
+        GoogleLeak(f"{role} on the project", "role", "projects/2000001", lambda s, role=role: s.grant(s.node(B), role, s.member(A)))
+        for role in ("roles/storage.hmacKeyAdmin", "roles/privilegedaccessmanager.admin", "roles/cloudbuild.builds.editor", "roles/deploymentmanager.editor", "roles/iap.tunnelResourceAccessor", "roles/compute.osLogin", "roles/resourcemanager.projectMover", "roles/resourcemanager.projectDeleter")
+    ),
     GoogleLeak("policy of the project may be rewritten", "role", "projects/2000001", lambda s: s.grant(s.node(B), "roles/resourcemanager.projectIamAdmin", s.member(A))),
     GoogleLeak("the platform's deployer may be impersonated", "role", DEPLOYER, _deployer),
     GoogleLeak("snapshot is shared", "snapshot", "snapshots/hooli", lambda s: s.grant(s.disk(B, "snapshots"), "roles/compute.storageAdmin", s.member(A))),
@@ -274,6 +319,10 @@ LEAKS = (
     GoogleLeak("audit bucket is readable by a tenant", "log", "bh-audit", lambda s: s.grant("//storage.googleapis.com/bh-audit", READER, s.member(A))),
     GoogleLeak("audit project is administered by a tenant", "role", f"projects/{AUDIT}", lambda s: s.grant(f"projects/{AUDIT}", "roles/owner", s.member(A))),
     GoogleLeak("peering between the networks", "network", "bh-hooli", _peering, both=True),
+    GoogleLeak("networks on one hub", "network", "bh-hooli", _hub, both=True),
+    GoogleLeak("endpoint to a published service", "network", "serviceAttachments/offer", _endpoint),
+    GoogleLeak("managed folder is shared", "data", "managedFolders/shared", _managed_folder),
+    GoogleLeak("table is shared", "data", "tables/t", _table),
     GoogleLeak("machine in the other tenant's subnet", "network", "bh-hooli", _shared_vpc, both=True),
     GoogleLeak("subnet may be used by the other tenant", "network", "subnetworks/bh-hooli", _network_user),
     GoogleLeak("perimeter bridge, deny exception, no boundary", "data", "bh-hooli-data", _bridge, locked=True),

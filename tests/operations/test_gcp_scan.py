@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from compliance.collect.google.scan import collect
+from compliance.collect.terraform import state_facts
 from compliance.facts.fact import Fact, Status
 from compliance.facts.from_tenancy import scope_of
 from compliance.graph import Graph
@@ -30,6 +32,8 @@ TEMPLATE = "compute.googleapis.com/InstanceTemplate"
 PROVIDER = "iam.googleapis.com/WorkloadIdentityPoolProvider"
 ACCOUNT = "iam.googleapis.com/ServiceAccount"
 PROJECT = "cloudresourcemanager.googleapis.com/Project"
+JUDGED = [rule.id for rule in GOOGLE_RULES if rule.id != "coverage.gcp-reconciled"]
+"""All that are about the cloud alone: the other one needs Terraform's state."""
 STRANGER = "user:mallory@elsewhere.example"
 
 
@@ -65,7 +69,7 @@ def test_everything_was_read(facts):
     assert {fact.api for fact in facts} >= {"cloudasset:ListAssets", "cloudkms:GetCryptoKey", "iam:ListDenyPolicies"}
 
 
-@pytest.mark.parametrize("rule", [rule.id for rule in GOOGLE_RULES])
+@pytest.mark.parametrize("rule", JUDGED)
 def test_every_rule_passes_on_what_the_stacks_deploy(scope, facts, rule):
     about = rule_of(rule).about.value
     verdicts = set()
@@ -75,7 +79,7 @@ def test_every_rule_passes_on_what_the_stacks_deploy(scope, facts, rule):
     assert verdicts == {Verdict.PASS}
 
 
-@pytest.mark.parametrize("rule", [rule.id for rule in GOOGLE_RULES if rule.needs])
+@pytest.mark.parametrize("rule", [rule for rule in JUDGED if rule_of(rule).needs])
 def test_no_rule_is_green_where_nothing_could_be_read(scope, facts, rule):
     denied = [
         replace(f, status=Status.DENIED, response=None, error={"code": "PERMISSION_DENIED", "message": ""})
@@ -295,6 +299,55 @@ def test_a_shared_snapshot_is_found(scope, facts):
     assert Verdict.FAIL in judged(scope, [changed if f is listing else f for f in facts], "sharing.gcp-disks")
 
 
+NAMED: dict[str, Callable[[dict[str, Any]], str]] = {
+    "google_storage_bucket": lambda held: str(held["name"]),
+    "google_compute_network": lambda held: f"projects/bh-initech/global/networks/{held['name']}",
+    "google_service_account": lambda held: (
+        f"projects/bh-initech/serviceAccounts/{held['account_id']}@bh-initech.iam.gserviceaccount.com"
+    ),
+}
+"""The provider's id of what the stacks name in plain words."""
+
+
+def test_terraforms_state_of_the_stacks_is_what_the_inventory_lists(scope, facts, tmp_path):
+    own = scope.google.tenants[0]
+    found = judged_by_state(scope, facts, tmp_path, {})
+    assert {kind: found[kind] for kind in NAMED} == dict.fromkeys(NAMED, Verdict.PASS)
+    assert {kind: judged_by_state(scope, facts, tmp_path, {kind: "another"})[kind] for kind in NAMED} == dict.fromkeys(
+        NAMED, Verdict.FAIL
+    )
+    assert own.project == "bh-initech"
+
+
+def judged_by_state(scope, facts, folder, more: dict[str, str]) -> dict[str, Verdict]:
+    """Verdict by Terraform's type in the tenant's project, with a state that the stacks' own names make."""
+    (own,) = (tenant for tenant in scope.google.tenants if tenant.id == "initech")
+    infos = synthesise(mixed_fleet(), "local", ["initech"], folder / "synth", "http://127.0.0.1:1")
+    bodies = [
+        json.loads((folder / "synth" / "stacks" / i.name / "cdk.tf.json").read_text())
+        for i in infos
+        if i.name.startswith("initech-")
+    ]
+    ids = [
+        (kind, NAMED[kind](held))
+        for body in bodies
+        for kind, named in body["resource"].items()
+        if kind in NAMED
+        for held in named.values()
+        if held["project"] == own.project
+    ]
+    resources = [
+        {"mode": "managed", "type": kind, "instances": [{"attributes": {"id": one, "project": own.project}}]}
+        for kind, one in (*ids, *more.items())
+    ]
+    (folder / "initech.tfstate").write_text(json.dumps({"version": 4, "resources": resources}))
+    told = [*facts, *state_facts(folder, "us-east-1", {own.project: own.project_number})]
+    accounts = {*scope.google_platform, *scope.accounts_of("initech")}
+    graph = Graph([fact for fact in told if fact.account in accounts])
+    results = judge_google(scope, "initech", graph, [rule_of("coverage.gcp-reconciled")], "2026-11-23")
+    return {result.resource.split()[0]: result.status for result in results}
+
+
 def test_every_rule_has_a_break():
     elsewhere = {
         "data.gcp-retention-within-class",
@@ -302,5 +355,7 @@ def test_every_rule_has_a_break():
         "audit.gcp-store",
         "storage.gcp-foreign",
         "sharing.gcp-disks",
+        "coverage.gcp-complete",  # what could not be read is indeterminate, never a failure
+        "coverage.gcp-reconciled",
     }
     assert {*BREAKS, *ANSWERS, *elsewhere} == {rule.id for rule in GOOGLE_RULES}

@@ -1,4 +1,4 @@
-"""S3: every setting of every bucket, the account's public access block, and access points with their policies."""
+"""S3: every setting of every bucket, the account's public access block, access points with their policies."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from compliance.collect.request import Answer, Family, Place, Request, Where, absent
 
+_OF_ALL_REGIONS = "us-west-2"
+"""Answers for every Multi-Region Access Point (S3 User Guide, "Managing Multi-Region Access Points")."""
 _NO_PUBLIC_BLOCK = absent("NoSuchPublicAccessBlockConfiguration")
 _SETTINGS: tuple[tuple[str, tuple[str, ...], frozenset[str]], ...] = (
     ("GetBucketPolicy", ("Policy",), absent("NoSuchBucketPolicy")),
@@ -30,14 +32,27 @@ _SETTINGS: tuple[tuple[str, tuple[str, ...], frozenset[str]], ...] = (
 )
 
 
-def _start(_place: Place) -> Iterator[Request]:
-    yield Request("s3:ListBuckets", expects=("Owner",), then=_buckets)
+def _start(place: Place) -> Iterator[Request]:
+    # Only a request with a parameter is told the buckets' regions (S3 API reference, ListBuckets); 10,000 is the most.
+    yield Request("s3:ListBuckets", {"MaxBuckets": 10_000}, expects=("Owner",), then=_buckets)
+    account = {"AccountId": place.account}
+    yield Request("s3control:ListMultiRegionAccessPoints", account, then=_multi_region, region=_OF_ALL_REGIONS)
 
 
 def _buckets(answer: Answer, _place: Place) -> Iterator[Request]:
     for bucket in answer.get("Buckets", []):
         for operation, expects, none in _SETTINGS:
             yield Request(f"s3:{operation}", {"Bucket": bucket["Name"]}, expects=expects, absent=none)
+
+
+def _multi_region(answer: Answer, place: Place) -> Iterator[Request]:
+    for point in answer.get("AccessPoints", []):
+        yield Request(
+            "s3control:GetMultiRegionAccessPointPolicy",
+            {"AccountId": place.account, "Name": point["Name"]},
+            expects=("Policy",),
+            absent=absent("NoSuchMultiRegionAccessPointPolicy"),
+        )
 
 
 def _regional(place: Place) -> Iterator[Request]:

@@ -17,6 +17,7 @@ from compliance.reason.gcp.request import Request
 from compliance.reason.gcp.roles import holds_permission
 from compliance.reason.gcp.shapes import a_list, a_text, an_object
 from compliance.reason.iam.decision import Reason
+from compliance.reason.iam.shape import refuse_lookalikes
 from compliance.reason.iam.truth import FALSE, TRUE, Truth, both, either
 
 _ROLES: Final = {
@@ -26,6 +27,8 @@ _ROLES: Final = {
     ("object", "READER"): "roles/storage.legacyObjectReader",
     ("object", "OWNER"): "roles/storage.legacyObjectOwner",
 }
+_ELEMENTS: Final = ("uniformBucketLevelAccess", "publicAccessPrevention", "bucket", "object", "iamConfiguration")
+_PREVENTION: Final = ("", "enforced", "inherited", "unspecified")
 _TEAMS: Final = {
     "project-owners-": "projectOwner",
     "project-editors-": "projectEditor",
@@ -59,19 +62,30 @@ class Acl:
 def parse_acl(document: Any, place: str) -> Acl | None:
     """`{"uniformBucketLevelAccess", "publicAccessPrevention", "bucket": [{"entity", "role"}], "object": […]}`.
 
+    The first two may stand in `iamConfiguration`, as buckets have them.
+
     Raises:
         ComplianceError: naming the place of what has another shape.
     """
     if document is None:
         return None
     body = an_object(document, place, "an object with `bucket` and `object` lists")
-    uniform = body.get("uniformBucketLevelAccess", False)
-    uniform = bool(uniform.get("enabled")) if isinstance(uniform, dict) else bool(uniform)
+    refuse_lookalikes(dict(body), _ELEMENTS, place)
+    configuration = an_object(body.get("iamConfiguration") or {}, f"{place}.iamConfiguration", "an object")
+    refuse_lookalikes(dict(configuration), _ELEMENTS, f"{place}.iamConfiguration")
+    settings = {**configuration, **body}
+    uniform = settings.get("uniformBucketLevelAccess") or False
+    uniform = uniform.get("enabled", False) if isinstance(uniform, dict) else uniform
+    if not isinstance(uniform, bool):
+        raise ComplianceError(f"{place}.uniformBucketLevelAccess", f"{uniform!r} is neither true nor false")
+    prevention = a_text(settings, "publicAccessPrevention", place)
+    if prevention not in _PREVENTION:
+        raise ComplianceError(f"{place}.publicAccessPrevention", f"{prevention!r} is neither enforced nor inherited")
     found: list[Entry] = []
     for kind in ("bucket", "object"):
         for index, item in enumerate(a_list(body.get(kind), f"{place}.{kind}", "a list of entries")):
             found.append(_entry(item, kind, f"{place}.{kind}[{index}]"))
-    return Acl(uniform, body.get("publicAccessPrevention") == "enforced", tuple(found))
+    return Acl(uniform, prevention == "enforced", tuple(found))
 
 
 def _entry(document: Any, kind: str, place: str) -> Entry:

@@ -18,6 +18,7 @@ from compliance.reason.gcp.principals import Directory, names
 from compliance.reason.gcp.request import Request
 from compliance.reason.gcp.roles import CustomRole, holds_permission, is_role
 from compliance.reason.iam.decision import Reason
+from compliance.reason.iam.shape import refuse_lookalikes
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, either
 
 
@@ -48,6 +49,7 @@ def parse_allow_policy(document: Any, level: str, place: str) -> AllowPolicy:
     """
     if not isinstance(document, Mapping):
         raise ComplianceError(place, "expected an allow policy with `bindings`")
+    refuse_lookalikes(dict(document), ("bindings",), place)
     bindings = document.get("bindings", [])
     if not isinstance(bindings, list):
         raise ComplianceError(f"{place}.bindings", "expected a list of bindings")
@@ -59,6 +61,7 @@ def parse_allow_policy(document: Any, level: str, place: str) -> AllowPolicy:
 def _binding(document: Any, place: str, label: str) -> Binding:
     if not isinstance(document, Mapping):
         raise ComplianceError(place, "expected a binding with `role` and `members`")
+    refuse_lookalikes(dict(document), ("role", "members", "condition"), place)
     role, members = document.get("role"), document.get("members", [])
     if not isinstance(role, str) or not is_role(role):
         raise ComplianceError(f"{place}.role", f"{role!r} is no role such as roles/storage.objectViewer")

@@ -9,17 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from compliance.errors import ComplianceError
 from compliance.reason.gcp.cel.evaluate import holds, is_text_condition
 from compliance.reason.gcp.cel.values import OpenMap
 from compliance.reason.gcp.outcome import Outcome
 from compliance.reason.gcp.principals import Principal
-from compliance.reason.gcp.request import Request
-from compliance.reason.gcp.shapes import a_list, an_object, texts
+from compliance.reason.gcp.request import Request, among
+from compliance.reason.gcp.shapes import a_list, a_text, an_object, texts
 from compliance.reason.iam.decision import Reason
+from compliance.reason.iam.shape import refuse_lookalikes
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, certain, either, negate
 
 _HIERARCHY: Final = "//cloudresourcemanager.googleapis.com/"
 _TYPES: Final = {"serviceAccount": "iam.googleapis.com/ServiceAccount", "user": "iam.googleapis.com/WorkspaceIdentity"}
+_WORKSPACE: Final = "//iam.googleapis.com/locations/global/workspace/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +42,26 @@ def parse_boundary(document: Any, place: str) -> Boundary:
         ComplianceError: naming the place of what has another shape.
     """
     body = an_object(document, place, "an object with `policy` and `binding`")
+    refuse_lookalikes(dict(body), ("policy", "binding"), place)
     policy = an_object(body.get("policy"), f"{place}.policy", "a principal access boundary policy with `details`")
     details = an_object(policy.get("details"), f"{place}.policy.details", "an object with `rules`")
     where = f"{place}.policy.details.rules"
     found: list[str] = []
-    for index, rule in enumerate(a_list(details.get("rules"), where, "a list of rules")):
+    if "rules" not in details:
+        raise ComplianceError(f"{place}.policy.details", "expected `rules`, the resources that are open")
+    for index, rule in enumerate(a_list(details["rules"], where, "a list of rules")):
         found += texts(
             an_object(rule, f"{where}[{index}]", "a rule with `resources`"), "resources", f"{where}[{index}]"
         )
     binding = an_object(body.get("binding"), f"{place}.binding", "a policy binding with `target`")
     target = an_object(binding.get("target"), f"{place}.binding.target", "an object with `principalSet`")
+    refuse_lookalikes(dict(binding), ("target", "condition"), f"{place}.binding")
+    principal_set = a_text(target, "principalSet", f"{place}.binding.target")
+    if not principal_set:
+        raise ComplianceError(f"{place}.binding.target", "expected `principalSet`, whom the policy confines")
     condition = binding.get("condition")
     text = "" if condition is None else is_text_condition(condition, f"{place}.binding.condition")
-    return Boundary(place.removeprefix("$."), str(target.get("principalSet", "")), tuple(found), text)
+    return Boundary(place.removeprefix("$."), principal_set, tuple(found), text)
 
 
 def sets_of(caller: Principal) -> tuple[str, ...] | None:
@@ -87,15 +97,15 @@ def confined(boundaries: tuple[Boundary, ...], request: Request) -> Outcome:
 
 
 def _contains(boundary: Boundary, request: Request) -> Truth:
-    nodes = {f"{_HIERARCHY}{node}" for node in request.target.nodes}
-    return certain(any(resource.rstrip("/*") in nodes for resource in boundary.resources))
+    named = (resource.rstrip("/*").removeprefix(_HIERARCHY) for resource in boundary.resources)
+    return among(frozenset(named), request.target.nodes)
 
 
 def _binds(boundary: Boundary, caller: Principal) -> Truth:
     truth = _in_set(boundary.principal_set, caller)
     if truth != FALSE and boundary.condition:
         known = {
-            "type": _TYPES.get(caller.kind),
+            "type": _type(caller),
             "subject": caller.id if caller.kind != "federated" else caller.subject,
         }
         environment = {"principal": OpenMap({key: value for key, value in known.items() if value})}
@@ -103,15 +113,26 @@ def _binds(boundary: Boundary, caller: Principal) -> Truth:
     return truth
 
 
+def _type(caller: Principal) -> str | None:
+    if caller.kind == "federated":
+        pool = "Workforce" if caller.pool.startswith("locations/") else "Workload"
+        return f"iam.googleapis.com/{pool}PoolIdentity"
+    return _TYPES.get(caller.kind)
+
+
 def _in_set(principal_set: str, caller: Principal) -> Truth:
     if principal_set.startswith(_HIERARCHY):
         node = principal_set.removeprefix(_HIERARCHY)
         if caller.kind == "user":
-            return UNKNOWN if node.startswith("organizations/") else FALSE
+            if not node.startswith("organizations/"):
+                return FALSE
+            return certain(node in caller.ancestors) if caller.ancestors else UNKNOWN
         if node in (*caller.ancestors, f"projects/{caller.project}"):
             return TRUE
         return FALSE if caller.ancestors else UNKNOWN
     pool = principal_set.removeprefix("//iam.googleapis.com/")
     if caller.kind == "federated":
         return certain(pool == caller.pool)
-    return UNKNOWN if caller.kind == "user" and "/workspace/" in pool else FALSE
+    if caller.kind != "user" or not principal_set.startswith(_WORKSPACE):
+        return FALSE
+    return certain(principal_set.removeprefix(_WORKSPACE) == caller.customer) if caller.customer else UNKNOWN

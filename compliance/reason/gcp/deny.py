@@ -19,6 +19,7 @@ from compliance.reason.gcp.outcome import Outcome
 from compliance.reason.gcp.principals import Directory, names
 from compliance.reason.gcp.request import Request
 from compliance.reason.iam.decision import Reason
+from compliance.reason.iam.shape import refuse_lookalikes
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, either, negate
 
 _SUPPORTED: Final = frozenset(
@@ -27,6 +28,9 @@ _SUPPORTED: Final = frozenset(
         "iam", "cloudresourcemanager", "storage", "compute", "cloudkms", "secretmanager", "pubsub", "logging",
         "bigquery", "artifactregistry", "container", "run", "orgpolicy", "accesscontextmanager",
     )
+)  # fmt: skip
+_ELEMENTS: Final = (
+    "deniedPrincipals", "exceptionPrincipals", "deniedPermissions", "exceptionPermissions", "denialCondition",
 )  # fmt: skip
 _SERVICES: Final = {"resourcemanager.googleapis.com": "cloudresourcemanager.googleapis.com"}
 
@@ -60,6 +64,7 @@ def parse_deny_policy(document: Any, level: str, place: str) -> DenyPolicy:
     """
     if not isinstance(document, Mapping):
         raise ComplianceError(place, "expected a deny policy with `rules`")
+    refuse_lookalikes(dict(document), ("rules",), place)
     rules = document.get("rules", [])
     if not isinstance(rules, list):
         raise ComplianceError(f"{place}.rules", "expected a list of rules")
@@ -72,6 +77,10 @@ def _rule(document: Any, place: str, label: str) -> DenyRule:
     if not isinstance(body, Mapping):
         raise ComplianceError(place, "expected an object with `denyRule`")
     where = f"{place}.denyRule"
+    refuse_lookalikes(dict(body), _ELEMENTS, where)
+    for name in ("deniedPrincipals", "deniedPermissions"):
+        if name not in body:
+            raise ComplianceError(where, f"lacks {name}; a rule that was not read whole might have denied")
     condition = body.get("denialCondition")
     permissions = _texts(body, "deniedPermissions", where)
     for index, permission in enumerate(permissions):

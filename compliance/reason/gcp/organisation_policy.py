@@ -18,6 +18,7 @@ from compliance.reason.gcp.outcome import Outcome
 from compliance.reason.gcp.request import Request, relative_name
 from compliance.reason.gcp.shapes import a_list, a_text, an_object, texts
 from compliance.reason.iam.decision import Reason
+from compliance.reason.iam.shape import refuse_lookalikes
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, certain, either
 
 _ON: Final = (True, "TRUE", "true")
@@ -37,7 +38,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class ConstraintPolicy:
-    """A policy for one constraint on one level."""
+    """A policy for one constraint on one level; a `silent` one sets nothing, as one with only a `dryRunSpec`."""
 
     label: str
     level: str
@@ -45,6 +46,7 @@ class ConstraintPolicy:
     settings: tuple[Setting, ...]
     inherits: bool = False
     resets: bool = False
+    silent: bool = False
 
 
 def parse_constraint_policy(document: Any, level: str, place: str) -> ConstraintPolicy:
@@ -76,11 +78,14 @@ def parse_constraint_policy(document: Any, level: str, place: str) -> Constraint
         return ConstraintPolicy(label, level, name, (setting,), bool(listed.get("inheritFromParent")))
     if isinstance(body.get("booleanPolicy"), Mapping):
         return ConstraintPolicy(label, level, name, (Setting(bool(body["booleanPolicy"].get("enforced"))),))
-    return ConstraintPolicy(label, level, name, (), resets="restoreDefault" in body)
+    if "restoreDefault" in body:
+        return ConstraintPolicy(label, level, name, (), resets=True)
+    return ConstraintPolicy(label, level, name, (), silent=True)
 
 
 def _setting(document: Any, place: str) -> Setting:
     rule = an_object(document, place, "a rule")
+    refuse_lookalikes(dict(rule), ("enforce", "allowAll", "denyAll", "values", "condition", "parameters"), place)
     values = an_object(rule.get("values") or {}, f"{place}.values", "`allowedValues` and `deniedValues`")
     everything = "allow" if rule.get("allowAll") in _ON else "deny" if rule.get("denyAll") in _ON else ""
     parameters = rule.get("parameters")
@@ -109,7 +114,7 @@ def effective(policies: tuple[ConstraintPolicy, ...], constraint: str, request: 
     """What holds of a constraint; `policies` run from the organisation to the project. None: nothing is set."""
     result: Effective | None = None
     for policy in policies:
-        if policy.constraint.replace("managed.", "") != constraint:
+        if policy.silent or policy.constraint.replace("managed.", "") != constraint:
             continue
         if policy.resets:
             result = None

@@ -15,7 +15,7 @@ from compliance.reason.gcp.access_levels import Levels, meets
 from compliance.reason.gcp.outcome import Outcome
 from compliance.reason.gcp.perimeter_documents import Operation, Perimeter, Rule
 from compliance.reason.gcp.principals import Directory, names
-from compliance.reason.gcp.request import Request, Source
+from compliance.reason.gcp.request import Request, Source, among
 from compliance.reason.gcp.roles import CustomRole, holds_permission
 from compliance.reason.iam.decision import Reason
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, certain, either, negate
@@ -69,7 +69,8 @@ def _entering(
     roles: Mapping[str, CustomRole],
 ) -> tuple[Truth, Reason]:
     nothing = Reason(perimeter.label, "", "allows", "")
-    if perimeter.bridge or not _holds(perimeter, nodes) or request.service not in perimeter.restricted:
+    held = among(perimeter.resources, nodes)
+    if perimeter.bridge or held == FALSE or request.service not in perimeter.restricted:
         return FALSE, nothing
     let_in = either(_from_inside(perimeter, request.source), _bridged(borders, nodes, request.source))
     for level in perimeter.access_levels:
@@ -80,7 +81,7 @@ def _entering(
     for rule in perimeter.ingress:
         if let_in != TRUE:
             let_in = either(let_in, _rule(rule, nodes, borders, request, directory, roles))
-    truth = negate(let_in)
+    truth = both(held, negate(let_in))
     return truth, _reason(
         perimeter, truth, f"{request.service} is restricted, and no ingress rule or access level lets the request in"
     )
@@ -101,9 +102,9 @@ def _leaving(
     if perimeter.accessible is not None and request.service not in perimeter.accessible:
         truth = inside
         return truth, _reason(perimeter, truth, f"{request.service} is not among its VPC accessible services")
-    if request.service not in perimeter.restricted or _holds(perimeter, nodes):
+    if request.service not in perimeter.restricted:
         return FALSE, nothing
-    let_out = _bridged(borders, nodes, request.source)
+    let_out = either(among(perimeter.resources, nodes), _bridged(borders, nodes, request.source))
     for rule in perimeter.egress:
         if let_out != TRUE:
             let_out = either(let_out, _rule(rule, nodes, borders, request, directory, roles))
@@ -111,13 +112,11 @@ def _leaving(
     return truth, _reason(perimeter, truth, "the request leaves it, and no egress rule lets it out")
 
 
-def _holds(perimeter: Perimeter, nodes: tuple[str, ...]) -> bool:
-    return any(node in perimeter.resources for node in nodes)
-
-
 def _from_inside(perimeter: Perimeter, source: Source) -> Truth:
+    if source.known and source.network in perimeter.resources:
+        return TRUE
     if source.known:
-        return certain(source.project in perimeter.resources or source.network in perimeter.resources)
+        return among(perimeter.resources, (source.project,)) if source.project else FALSE
     return certain(False) if perimeter.resources <= source.besides else UNKNOWN
 
 
@@ -125,8 +124,8 @@ def _bridged(borders: Borders, nodes: tuple[str, ...], source: Source) -> Truth:
     """Whether a bridge joins the project that the request comes from and one it goes to."""
     result: Truth = FALSE
     for perimeter in borders.perimeters:
-        if perimeter.bridge and _holds(perimeter, nodes):
-            result = either(result, _from_inside(perimeter, source))
+        if perimeter.bridge:
+            result = either(result, both(among(perimeter.resources, nodes), _from_inside(perimeter, source)))
     return result
 
 
@@ -138,9 +137,10 @@ def _rule(
     directory: Directory,
     roles: Mapping[str, CustomRole],
 ) -> Truth:
-    if not (rule.to_anything or any(node in rule.resources for node in nodes)):
+    truth = TRUE if rule.to_anything else among(rule.resources, nodes)
+    if truth == FALSE:
         return FALSE
-    truth = both(_of_identity(rule, request, directory), _of_operation(rule, request, roles))
+    truth = both(truth, both(_of_identity(rule, request, directory), _of_operation(rule, request, roles)))
     if truth == FALSE:
         return FALSE
     if rule.sources is None:
@@ -156,7 +156,9 @@ def _from_source(kind: str, value: str, borders: Borders, request: Request, dire
     if kind == "resource":
         if not source.known:
             return FALSE if value in source.besides else UNKNOWN
-        return certain(value in (source.project, source.network) and bool(value))
+        if value == source.network:
+            return TRUE
+        return among(frozenset({value}), (source.project,)) if source.project else FALSE
     if value == "*":
         return TRUE
     if not source.known:

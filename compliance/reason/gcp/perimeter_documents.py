@@ -11,9 +11,13 @@ from typing import Any, Final
 from compliance.errors import ComplianceError
 from compliance.reason.gcp.members import Member, parse_member
 from compliance.reason.gcp.shapes import a_list, a_text, an_object, texts
+from compliance.reason.iam.shape import refuse_lookalikes
 
 _BRIDGE: Final = "PERIMETER_TYPE_BRIDGE"
 _REGULAR: Final = ("PERIMETER_TYPE_REGULAR", "")
+_STATUS: Final = (
+    "resources", "accessLevels", "restrictedServices", "vpcAccessibleServices", "ingressPolicies", "egressPolicies",
+)  # fmt: skip
 _IDENTITY_TYPES: Final = ("", "IDENTITY_TYPE_UNSPECIFIED", "ANY_IDENTITY", "ANY_USER_ACCOUNT", "ANY_SERVICE_ACCOUNT")
 
 
@@ -70,11 +74,13 @@ def parse_perimeter(document: Any, place: str) -> Perimeter:
         ComplianceError: naming the place of what has another shape.
     """
     body = an_object(document, place, "a service perimeter with `status`")
+    refuse_lookalikes(dict(body), ("name", "title", "perimeterType", "status", "spec", "useExplicitDryRunSpec"), place)
     kind = a_text(body, "perimeterType", place)
     if kind != _BRIDGE and kind not in _REGULAR:
         raise ComplianceError(f"{place}.perimeterType", f"unknown type of perimeter {kind!r}")
     status = an_object(body.get("status") or {}, f"{place}.status", "a configuration of a perimeter")
     where = f"{place}.status"
+    refuse_lookalikes(dict(status), _STATUS, where)
     restricted = frozenset(texts(status, "restrictedServices", where))
     return Perimeter(
         place.removeprefix("$."),
@@ -110,7 +116,10 @@ def _rule(document: Any, place: str, direction: str) -> Rule:
     body = an_object(document, place, f"an object with `{direction}From` and `{direction}To`")
     start = an_object(body.get(f"{direction}From") or {}, f"{place}.{direction}From", "an object")
     end = an_object(body.get(f"{direction}To") or {}, f"{place}.{direction}To", "an object")
+    refuse_lookalikes(dict(body), ("title", f"{direction}From", f"{direction}To"), place)
     at_start, at_end = f"{place}.{direction}From", f"{place}.{direction}To"
+    refuse_lookalikes(dict(start), ("identityType", "identities", "sources", "sourceRestriction"), at_start)
+    refuse_lookalikes(dict(end), ("operations", "resources", "externalResources", "roles"), at_end)
     identity_type = a_text(start, "identityType", at_start)
     if identity_type not in _IDENTITY_TYPES:
         raise ComplianceError(f"{at_start}.identityType", f"unknown type of identity {identity_type!r}")
@@ -135,7 +144,10 @@ def _sources(start: Any, place: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for index, item in enumerate(a_list(start.get("sources"), f"{place}.sources", "a list of sources")):
         body = an_object(item, f"{place}.sources[{index}]", "an object with `accessLevel` or `resource`")
-        found += [(kind, str(body[kind])) for kind in ("accessLevel", "resource") if body.get(kind)]
+        named = [(kind, str(body[kind])) for kind in ("accessLevel", "resource") if body.get(kind)]
+        if not named:
+            raise ComplianceError(f"{place}.sources[{index}]", "expected `accessLevel` or `resource`")
+        found += named
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from compliance.reason.gcp.members import Member, parse_member, project_of_email
+from compliance.reason.gcp.members import Member, is_service_agent, parse_member, project_of_email
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, certain, either
 
 Kind = Literal["user", "serviceAccount", "federated", "anonymous", "stranger"]
@@ -23,8 +23,10 @@ class Principal:
         kind: `stranger` is anyone but those named by `besides` and those of `projects_besides` (symbolic only).
         id: e-mail address, or the whole `principal://…` of a federated identity.
         groups: e-mail addresses of every group it is in, also indirectly; None if that is not known.
-        ancestors: project, folders and organisation of a service account or a pool, as `projects/1`; empty: not known.
-        pool: of a federated identity; `subject`, `attributes` and `pool_groups` are what its provider mapped.
+        ancestors: project, folders and organisation of a service account or a pool, as `projects/1`, or the
+            organisation of a user; empty: not known.
+        pool: of a federated identity; `subject`, `attributes` and `pool_groups` are what its provider mapped, None
+            where that is not known.
         customer: Cloud Identity customer, if known.
         besides: texts of members that a stranger is not.
         projects_besides: ids and numbers of projects none of whose identities a stranger has.
@@ -36,7 +38,7 @@ class Principal:
     ancestors: tuple[str, ...] = ()
     pool: str = ""
     subject: str = ""
-    attributes: tuple[tuple[str, str], ...] = ()
+    attributes: tuple[tuple[str, str], ...] | None = ()
     pool_groups: frozenset[str] | None = None
     customer: str = ""
     besides: frozenset[str] = frozenset()
@@ -150,10 +152,11 @@ def _stranger(member: Member, caller: Principal) -> Truth:
 def _under(member: Member, caller: Principal) -> Truth:
     """Principal sets of a project, folder or organisation: its service accounts and workload pools."""
     if caller.kind == "user":
-        # Users belong to an organisation only, through its customer; which one is not in the request.
-        return UNKNOWN if member.value.startswith("organizations/") and not member.selector else FALSE
-    wanted = {"ServiceAccount": "serviceAccount"}.get(member.selector, member.selector)
-    if wanted and wanted != caller.kind:
+        # Users belong to an organisation only, through its customer.
+        if member.selector or not member.value.startswith("organizations/"):
+            return FALSE
+        return certain(member.value in caller.ancestors) if caller.ancestors else UNKNOWN
+    if member.selector and not _of_type(member.selector, caller):
         return FALSE
     own = f"projects/{caller.project}"
     if member.value == own or member.value in caller.ancestors:
@@ -161,8 +164,25 @@ def _under(member: Member, caller: Principal) -> Truth:
     return FALSE if caller.ancestors else UNKNOWN
 
 
+def _of_type(selector: str, caller: Principal) -> bool:
+    """Whether a caller is of the type of `…/type/<selector>`: a service account of a project's own, or Google's."""
+    if caller.kind != "serviceAccount":
+        return False
+    return selector == ("ServiceAgent" if is_service_agent(caller.id) else "ServiceAccount")
+
+
+def _same_pool(left: str, right: str) -> bool:
+    """Whether two names are of one pool; that of a project's GKE clusters can be named by the project alone."""
+    if left == right:
+        return True
+    places = {name.rsplit("/", 1)[-1].removesuffix(".svc.id.goog") for name in (left, right)}
+    written = sorted(name.startswith("kubernetes/") for name in (left, right))
+    long = left if right.startswith("kubernetes/") else right
+    return len(places) == 1 and written == [False, True] and long.endswith(".svc.id.goog")
+
+
 def _of_pool(member: Member, caller: Principal) -> Truth:
-    if caller.kind != "federated" or caller.pool != member.value:
+    if caller.kind != "federated" or not _same_pool(caller.pool, member.value):
         return FALSE
     if member.kind == "subject":
         return certain(caller.subject == member.selected)
@@ -173,4 +193,6 @@ def _of_pool(member: Member, caller: Principal) -> Truth:
     if member.selector == "namespace":
         return certain(caller.subject.startswith(f"ns/{member.selected}/"))
     name = member.selector.removeprefix("attribute.")
+    if caller.attributes is None:
+        return UNKNOWN
     return certain(dict(caller.attributes).get(name) == member.selected)

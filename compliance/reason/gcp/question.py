@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -145,14 +146,17 @@ def parse_request(document: Any, place: str) -> Request:
     when = timestamp(time) if isinstance(time, str) and _is_time(time) else None
     if time is not None and (when is None or isinstance(when, Failure)):
         raise ComplianceError(f"{place}.context['request.time']", f"{time!r} is no time such as 2026-11-23T04:00:00Z")
+    target = parse_target(body.get("resource"), f"{place}.resource")
     source = parse_source(body.get("source"), f"{place}.source")
+    if source.project in target.aliases:
+        source = replace(source, project=target.project)
     levels = context.pop("request.auth.access_levels", None)
     if isinstance(levels, list):
         source = replace(source, access_levels=frozenset(str(level) for level in levels))
     return Request(
         permission=permission,
         principal=parse_principal(body.get("principal"), f"{place}.principal"),
-        target=parse_target(body.get("resource"), f"{place}.resource"),
+        target=target,
         source=source,
         method=a_text(body, "method", place),
         service_host=a_text(body, "service", place),
@@ -161,6 +165,14 @@ def parse_request(document: Any, place: str) -> Request:
         also=texts(body, "also", place),
         members=texts(body, "members", place) if "members" in body else None,
     )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_time(text: str) -> bool:
@@ -198,17 +210,25 @@ def parse_target(document: Any, place: str) -> Target:
 
 
 def parse_source(document: Any, place: str) -> Source:
-    """Where the request comes from: `{"ip"}`, `{"project", "network"}`, `{"accessLevels"}`; nothing: not known."""
+    """Where the request comes from: `{"ip"}`, `{"project", "network"}`, `{"accessLevels"}`; nothing: not known.
+
+    A network names its project, if nothing else does.
+    """
     if document is None:
-        return Source()
+        return Source(known=False)
     body = an_object(document, place, "an object with ip, or project and network")
     refuse_lookalikes(dict(body), ("ip", "project", "network", "accessLevels", "region"), place)
-    project = a_text(body, "project", place)
+    project, network = a_text(body, "project", place), a_text(body, "network", place)
+    if not project and "/projects/" in network:
+        project = network.partition("/projects/")[2].partition("/")[0]
+    ip = a_text(body, "ip", place)
+    if ip and not _is_address(ip):
+        raise ComplianceError(f"{place}.ip", f"{ip!r} is no IP address")
     levels = frozenset(texts(body, "accessLevels", place)) if "accessLevels" in body else None
     return Source(
-        ip=a_text(body, "ip", place),
+        ip=ip,
         project=project if not project or "/" in project else f"projects/{project}",
-        network=a_text(body, "network", place),
+        network=network,
         access_levels=levels,
         region=a_text(body, "region", place),
     )
@@ -243,9 +263,12 @@ def parse_principal(document: Any, place: str) -> Principal:
         return Principal("serviceAccount", member.value, groups, ancestors)
     if member.kind != "subject":
         raise ComplianceError(f"{place}.member", f"{text!r} names a set of principals; a request has one caller")
-    attributes = an_object(body.get("attributes") or {}, f"{place}.attributes", "an object of texts")
+    attributes = None
+    if "attributes" in body:
+        named = an_object(body["attributes"] or {}, f"{place}.attributes", "an object of texts")
+        attributes = tuple((str(k), str(v)) for k, v in named.items())
     pool_groups = frozenset(texts(body, "poolGroups", place)) if "poolGroups" in body else None
     return Principal(
         "federated", text, groups, ancestors, member.value, member.selected,
-        tuple((str(k), str(v)) for k, v in attributes.items()), pool_groups,
+        attributes, pool_groups,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from compliance.reason.gcp.cel.values import OPEN, Open, OpenMap
 from compliance.reason.gcp.principals import Principal
+from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth
 
 _CREDENTIALS: Final = frozenset(
     f"iam.serviceAccounts.{verb}"
@@ -92,6 +93,18 @@ class Target:
         return (*self.ancestors, *self.aliases)
 
 
+def among(named: frozenset[str], nodes: tuple[str, ...]) -> Truth:
+    """Whether one of the nodes of a resource is named; not known where one side has numbers and the other only ids."""
+    if any(node in named for node in nodes):
+        return TRUE
+    own = [node for node in nodes if node.startswith("projects/")]
+    kinds = {node.removeprefix("projects/").isdigit() for node in own}
+    others = {node.removeprefix("projects/").isdigit() for node in named if node.startswith("projects/")}
+    if not own and nodes:
+        return FALSE
+    return FALSE if others <= kinds else UNKNOWN
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a request comes from: the internet, or a VPC network of a project.
@@ -124,6 +137,7 @@ class Request:
         attributes: API attributes and other context by dotted name (`api.…`, `destination.ip`, `request.path`).
         also: projects of further resources that the request touches, such as the source of a copy.
         open: whether what is not stated may hold anything (symbolic requests).
+        not_before: of an open request, the time before which it is certainly not made.
         members: for `setIamPolicy`, the members that the new policy would add; None if not known.
     """
 
@@ -138,6 +152,7 @@ class Request:
     also: tuple[str, ...] = ()
     open: bool = False
     members: tuple[str, ...] | None = None
+    not_before: datetime | None = None
 
     @cached_property
     def service(self) -> str:
@@ -174,7 +189,7 @@ class Request:
         }
         levels = self.source.access_levels
         request: dict[str, Any] = {
-            "time": self.time or OPEN,
+            "time": self.time or (Open(after=self.not_before) if self.open else OPEN),
             "auth": {"access_levels": OPEN if levels is None else sorted(levels)},
         }
         found: dict[str, Any] = {"resource": resource, "request": request, "api": {}}

@@ -1,37 +1,21 @@
 """What becomes of one packet: routes, peerings, ways out, and the firewall rules at both ends, in three values.
 
-Source: VPC, "Routes", "VPC Network Peering", "Private Service Connect"; Cloud NGFW, "Policy and rule evaluation order".
+Source: VPC, "Routes", "VPC Network Peering"; Cloud NAT, "Overview"; Cloud NGFW, "Policy and rule evaluation order".
 """
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import dataclass
 from typing import Any, Final
 
-from compliance.reason.google_network.model import Fabric, Host, Route
-from compliance.reason.google_network.rules import Packet, matches
-from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, either, negate
+from compliance.reason.google_network.between import inner_path, routes_of
+from compliance.reason.google_network.model import Fabric, Host, Nat
+from compliance.reason.google_network.outcome import Fate, hop
+from compliance.reason.google_network.ranges import GOOGLE_APIS, number, public_addresses, rules_of
+from compliance.reason.google_network.rules import Packet, inside, matches
+from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, agree, both, certain, either, negate
 
-GOOGLE_APIS: Final = tuple(
-    ipaddress.ip_network(text)
-    for text in ("199.36.153.4/30", "199.36.153.8/30", "34.126.0.0/18", "2600:2d00:2:2000::/64")
-)  # fmt: skip
-"""Addresses of Google's own services: reached through the internet gateway's route without leaving Google."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """Whether a packet arrives; `hops` where it may, `obstacle` (kind, id, reason) where it does not."""
-
-    truth: Truth
-    hops: tuple[dict[str, Any], ...] = ()
-    obstacle: tuple[str, str, str] = ("", "", "")
-
-
-def hop(kind: str, id_: str, detail: str, by: str = "") -> dict[str, Any]:
-    """A hop of a witness."""
-    return {"kind": kind, "id": id_, "detail": detail} | ({"by": by} if by else {})
+_TRANSLATED: Final = (1, 6, 17)
+"""Cloud NAT carries TCP, UDP and ICMP."""
 
 
 def decide(fabric: Fabric, packet: Packet, source: Host | None, target: Host | None, *, egress: bool) -> Fate:
@@ -74,12 +58,11 @@ def decide(fabric: Fabric, packet: Packet, source: Host | None, target: Host | N
 
 def deliver(fabric: Fabric, packet: Packet, source: Host, target: Host) -> Fate:
     """Whether a packet of one host arrives at another."""
-    if packet.destination in target.external:
-        return _over_the_internet(fabric, packet, source, target)
-    path = _path(fabric, packet, source, target)
-    if path.truth == FALSE:
-        return path
-    return _ends(fabric, packet, source, target, path)
+    if packet.destination in target.addresses:
+        path = inner_path(fabric, packet, source, target)
+        if path.truth != FALSE or packet.destination not in target.external:
+            return path if path.truth == FALSE else _ends(fabric, packet, source, target, path)
+    return _over_the_internet(fabric, packet, source, target)
 
 
 def _ends(fabric: Fabric, packet: Packet, source: Host, target: Host, path: Fate) -> Fate:
@@ -90,67 +73,82 @@ def _ends(fabric: Fabric, packet: Packet, source: Host, target: Host, path: Fate
     if into.truth == FALSE:
         return into
     hops = (hop("host", source.id, "sends"), *out.hops, *path.hops, *into.hops, hop("host", target.id, "receives"))
-    return Fate(both(path.truth, both(out.truth, into.truth)), hops)
-
-
-def _path(fabric: Fabric, packet: Packet, source: Host, target: Host) -> Fate:
-    """The way inside: the same network, or a network that is peered with it directly."""
-    if source.network == target.network:
-        return Fate(TRUE, (hop("network", source.network, "subnet route"),))
-    for peering in fabric.peerings.get(source.network, ()):
-        if peering.there != target.network:
-            continue
-        if any(back.there == source.network for back in fabric.peerings.get(target.network, ())):
-            return Fate(TRUE, (hop("peering", f"{source.network} ↔ {target.network}", "subnet route of the peer"),))
-        return Fate(FALSE, (), ("peering", source.network, "is active on one side only"))
-    routes = _routes(fabric, packet, source)
-    if routes and routes[0].hop != "internet":
-        what = "an appliance or another network behind the route takes it"
-        return Fate(UNKNOWN, (hop("route", routes[0].id, what),), ("route", routes[0].id, what))
-    return Fate(FALSE, (), ("network", source.network, f"has no route to {target.network}"))
-
-
-def _routes(fabric: Fabric, packet: Packet, source: Host) -> list[Route]:
-    """Static routes for a packet, the one that is taken first."""
-    number = ipaddress.ip_address(packet.destination)
-
-    def covers(route: Route) -> bool:
-        tagged = not route.tags or source.possible or bool(route.tags & source.tags)
-        return number.version == route.block.version and number in route.block and tagged
-
-    found = [route for route in fabric.routes.get(source.network, ()) if covers(route)]
-    for peering in fabric.peerings.get(source.network, ()):
-        back = [p for p in fabric.peerings.get(peering.there, ()) if p.there == source.network and p.exports]
-        if peering.imports and back:
-            theirs = [r for r in fabric.routes.get(peering.there, ()) if r.hop != "internet" and not r.tags]
-            found += [route for route in theirs if covers(route)]
-    return sorted(found, key=lambda route: (-route.block.prefixlen, route.priority))
+    why = next((each.obstacle for each in (path, out, into) if each.truth == UNKNOWN), ("", "", ""))
+    return Fate(both(path.truth, both(out.truth, into.truth)), hops, why)
 
 
 def leave(fabric: Fabric, packet: Packet, source: Host) -> Fate:
     """Whether a packet gets to the internet."""
-    number = ipaddress.ip_address(packet.destination)
-    routes = _routes(fabric, packet, source)
-    if not routes or any(number.version == block.version and number in block for block in GOOGLE_APIS):
+    routes = routes_of(fabric, packet, source)
+    if not routes or inside(packet.destination, GOOGLE_APIS):
         return Fate(FALSE, (), ("network", source.network, f"has no route to the internet for {packet.destination}"))
-    way = routes[0]
-    if way.hop != "internet":
-        return Fate(UNKNOWN, (), ("route", way.id, "leads to an appliance or out of the network"))
+    # Of routes with equal prefix and priority a packet may take any.
+    way = next((route for route in routes if route.hop == "internet"), routes[0])
     out = decide(fabric, packet, source, None, egress=True)
     if out.truth == FALSE:
         return out
-    region = fabric.subnets[source.subnet].region if source.subnet in fabric.subnets else ""
-    if source.external:
-        through = hop("external address", source.external[0], "of the machine")
-    elif source.possible:
-        through = hop("external address", source.id, "a machine placed here could have one")
-    elif f"{source.network}@{region}" in fabric.nat:
-        through = hop("Cloud NAT", f"{source.network}@{region}", "translates it")
-    else:
-        return Fate(FALSE, (), ("host", source.id, "has neither external address nor Cloud NAT"))
+    if way.hop != "internet":
+        return Fate(UNKNOWN, (), ("route", way.id, "leads to an appliance or out of the network"))
+    through = _way_out(fabric, packet, source)
+    if through is None:
+        what = "has neither an external address nor Cloud NAT for such a packet"
+        return Fate(FALSE, (), ("host", source.id, what))
     return Fate(
-        out.truth, (hop("host", source.id, "sends"), *out.hops, hop("route", way.id, "to the internet"), through)
-    )
+        out.truth, (hop("host", source.id, "sends"), *out.hops, hop("route", way.id, "to the internet"), through),
+        out.obstacle,
+    )  # fmt: skip
+
+
+def to_google(fabric: Fabric, packet: Packet, source: Host) -> Fate:
+    """Whether a packet gets to Google's own services at their virtual addresses.
+
+    The route leads through the internet gateway; a machine without an external address needs Private Google Access.
+    Source: VPC, "Private Google Access".
+    """
+    ways = [route for route in routes_of(fabric, packet, source) if route.hop == "internet"]
+    if not ways:
+        return Fate(FALSE, (), ("network", source.network, f"has no route to {packet.destination}"))
+    out = decide(fabric, packet, source, None, egress=True)
+    if out.truth == FALSE:
+        return out
+    subnet = fabric.subnets.get(source.subnet)
+    private: Truth = UNKNOWN if subnet is None else certain(subnet.private_access)
+    allowed: Truth = TRUE if source.possible or _external(packet, source) else private
+    what = "has no Private Google Access" if private == FALSE else "may have no Private Google Access"
+    hops = (hop("host", source.id, "sends"), *out.hops, hop("route", ways[0].id, "to Google's services"))
+    return Fate(both(out.truth, allowed), hops, ("subnet", source.subnet, what) if allowed != TRUE else out.obstacle)
+
+
+def _external(packet: Packet, source: Host) -> list[str]:
+    """The sender's external addresses of the packet's family; IPv6 keeps the packet's own."""
+    if number(packet.destination).version == 6:
+        return [packet.source] if packet.source in source.external else []
+    return [each for each in source.external if number(each).version == 4]
+
+
+def _way_out(fabric: Fabric, packet: Packet, source: Host) -> dict[str, Any] | None:
+    """By what a host's packets get past the internet gateway, None if by nothing; IPv6 keeps its own address."""
+    own = _external(packet, source)
+    if own:
+        return hop("external address", own[0], "of the machine")
+    if number(packet.destination).version == 6:
+        return None
+    if source.possible:
+        return hop("external address", source.id, "a machine placed here could have one")
+    found = _nats(fabric, packet, source)
+    return hop("Cloud NAT", f"{found[0].network}@{found[0].region}", "translates it") if found else None
+
+
+def _nats(fabric: Fabric, packet: Packet, source: Host) -> list[Nat]:
+    if packet.protocol not in _TRANSLATED:
+        return []
+    return [
+        nat
+        for nat in fabric.nats
+        if nat.network == source.network
+        and source.region in (nat.region, "")
+        and (nat.subnets is None or source.subnet in nat.subnets)
+    ]
 
 
 def enter(fabric: Fabric, packet: Packet, target: Host) -> Fate:
@@ -159,20 +157,45 @@ def enter(fabric: Fabric, packet: Packet, target: Host) -> Fate:
         if target.project in fabric.balanced:
             return Fate(UNKNOWN, (), ("load balancer", target.project, "may lead to it"))
         return Fate(FALSE, (), ("host", target.id, "has no external address"))
-    inside = Packet(packet.source, target.addresses[0], packet.protocol, packet.port)
-    into = decide(fabric, inside, None, target, egress=False)
+    within = packet
+    if number(packet.destination).version == 4:
+        private = next((each for each in target.addresses if number(each).version == 4), packet.destination)
+        within = Packet(packet.source, private, packet.protocol, packet.port)
+    into = decide(fabric, within, None, target, egress=False)
     if into.truth == FALSE:
         return into
     first, last = hop("external address", packet.destination, "leads to it"), hop("host", target.id, "receives")
-    return Fate(into.truth, (first, *into.hops, last))
+    return Fate(into.truth, (first, *into.hops, last), into.obstacle)
 
 
 def _over_the_internet(fabric: Fabric, packet: Packet, source: Host, target: Host) -> Fate:
     out = leave(fabric, packet, source)
     if out.truth == FALSE:
         return out
-    public = source.external[0] if source.external else "203.0.113.1"
-    into = enter(fabric, Packet(public, packet.destination, packet.protocol, packet.port), target)
-    if into.truth == FALSE:
-        return into
-    return Fate(both(out.truth, into.truth), (*out.hops, *into.hops))
+    senders, chosen = _senders(fabric, packet, source, target)
+    entered = [enter(fabric, Packet(s, packet.destination, packet.protocol, packet.port), target) for s in senders]
+    best = max(entered, key=lambda fate: fate.truth)
+    truth = best.truth
+    if not chosen:
+        for fate in entered:
+            truth = agree(truth, fate.truth)
+    if truth == FALSE:
+        return best
+    doubt = ("Cloud NAT", source.network, "may or may not send with an address that is let in")
+    why = best.obstacle if best.truth == UNKNOWN else doubt
+    return Fate(both(out.truth, truth), (*out.hops, *best.hops), out.obstacle if out.truth == UNKNOWN else why)
+
+
+def _senders(fabric: Fabric, packet: Packet, source: Host, target: Host) -> tuple[tuple[str, ...], bool]:
+    """Source addresses with which a packet comes out, and whether the sender has them all to choose from."""
+    if number(packet.destination).version == 6:
+        return (packet.source,), True
+    own = tuple(each for each in source.external if number(each).version == 4)
+    if own:
+        return own, True
+    nats = _nats(fabric, packet, source)
+    if nats and not source.possible and all(nat.addresses is not None for nat in nats):
+        return tuple(each for nat in nats for each in nat.addresses or ()), True
+    marks = dict.fromkeys(block for rule in rules_of(fabric, (target.network,)) for block in rule.source.blocks or ())
+    found = public_addresses((), tuple(marks))
+    return tuple(each for each in found if number(each).version == 4), source.possible

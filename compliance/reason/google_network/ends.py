@@ -5,43 +5,56 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
 
 from compliance.reason.google_network.model import Block, Fabric, Host, Subnet
-
-_MOST: Final = 40
+from compliance.reason.google_network.ranges import is_public
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Hosts, or the internet; `known` is False if no fact describes what the text names."""
+    """Hosts, or the internet, or both (a block of addresses of which some are theirs).
+
+    Attributes:
+        internet: whether addresses beyond the facts belong to it; `blocks` say which, every public one if empty.
+        known: False if no fact describes what the text names.
+        whole: whether it is a whole network or project, so that its load balancers are part of it.
+    """
 
     text: str
     hosts: tuple[Host, ...] = ()
     internet: bool = False
+    blocks: tuple[Block, ...] = ()
     known: bool = True
     projects: frozenset[str] = frozenset()
+    whole: bool = False
 
 
 def resolve(fabric: Fabric, text: str, *, possible: bool = False) -> End:
     """The end that a text names."""
-    if text in ("internet", "0.0.0.0/0", "::/0"):
+    if text == "internet":
         return End(text, internet=True)
     name = text.partition("compute.googleapis.com/")[2] or text.rpartition("/compute/v1/")[2] or text
     block = _block(name)
     if block is not None:
+        if block.prefixlen == 0:
+            return End(text, internet=True, blocks=(block,))
         return _of_block(fabric, text, block)
     for wanted in _spellings(fabric, name):
         hosts = [h for h in fabric.hosts if wanted in (h.network, h.subnet, h.project, h.id.partition("#")[0], h.id)]
         subnets = [s for s in fabric.subnets.values() if wanted in (s.id, s.network, s.project)]
         inhabited = {host.network for host in fabric.hosts}
         empty = [subnet for subnet in subnets if possible or subnet.network not in inhabited]
-        found = (*_classes(fabric, hosts), *(possible_host(fabric, subnet) for subnet in empty))
+        found = (*hosts, *(possible_host(subnet) for subnet in empty))
         if found or wanted in fabric.networks or subnets:
             projects = frozenset(h.project for h in found) | frozenset(s.project for s in subnets)
-            return End(text, tuple(found), projects=projects)
+            projects |= {wanted} if wanted in fabric.networks.values() else set()
+            return End(text, tuple(found), projects=projects, whole=not _is_part(fabric, wanted))
     named = {f"projects/{n.removeprefix('projects/')}" for n in (name, *_spellings(fabric, name))}
     return End(text, known=bool(named & (set(fabric.aliases) | set(fabric.aliases.values()))))
+
+
+def _is_part(fabric: Fabric, wanted: str) -> bool:
+    return wanted in fabric.subnets or any(wanted in (h.id, h.id.partition("#")[0]) for h in fabric.hosts)
 
 
 def _block(text: str) -> Block | None:
@@ -52,20 +65,32 @@ def _block(text: str) -> Block | None:
 
 
 def _of_block(fabric: Fabric, text: str, block: Block) -> End:
+    inhabited = {host.network for host in fabric.hosts}
+    empty = (possible_host(subnet) for subnet in fabric.subnets.values() if subnet.network not in inhabited)
+    found = [part for host in (*fabric.hosts, *empty) if (part := _within(host, block))]
+    internet = is_public(block)
+    projects = frozenset(host.project for host in found)
+    return End(text, tuple(found), internet, (block,) if internet else (), bool(found) or internet, projects)
+
+
+def _within(host: Host, block: Block) -> Host | None:
+    """The host with only its addresses in the block; one that a public address in it leads to keeps them all."""
+
     def inside(address: str) -> bool:
         number = ipaddress.ip_address(address)
         return number.version == block.version and number in block
 
-    hosts = [h for h in fabric.hosts if any(map(inside, (*h.addresses, *h.external)))]
-    found = [replace(h, addresses=tuple(filter(inside, h.addresses)) or h.addresses) for h in hosts]
-    inhabited = {host.network for host in fabric.hosts}
-    for subnet in fabric.subnets.values():
-        touched = any(b.version == block.version and b.overlaps(block) for b in subnet.blocks)
-        if touched and subnet.network not in inhabited:
-            host = possible_host(fabric, subnet)
-            within = tuple(filter(inside, host.addresses)) or (str(block.network_address),)
-            found.append(replace(host, addresses=within))
-    return End(text, tuple(found), internet=not found and block.is_global, known=bool(found) or block.is_global)
+    addresses = tuple(filter(inside, host.addresses))
+    ranges = tuple(met for own in host.blocks if (met := _overlap(own, block)))
+    if addresses or ranges:
+        return replace(host, addresses=addresses, blocks=ranges)
+    return host if any(map(inside, host.external)) else None
+
+
+def _overlap(left: Block, right: Block) -> Block | None:
+    if left.version != right.version or not left.overlaps(right):
+        return None
+    return left if left.prefixlen >= right.prefixlen else right
 
 
 def _spellings(fabric: Fabric, name: str) -> Iterator[str]:
@@ -79,41 +104,9 @@ def _spellings(fabric: Fabric, name: str) -> Iterator[str]:
     yield from (instance for instance in instances if instance.rsplit("/", 1)[1] == name)
 
 
-def possible_host(fabric: Fabric, subnet: Subnet) -> Host:
-    """Any machine that could be placed in a subnet, at the addresses that rules and routes tell apart."""
-    addresses: list[str] = []
-    for own in subnet.blocks:
-        first = int(own.network_address) + (2 if own.num_addresses > 4 else 0)
-        numbers = {first}
-        for other in cuts(fabric):
-            if other.version == own.version and other.overlaps(own):
-                numbers |= {int(other.network_address), int(other.broadcast_address) + 1}
-        low, high = int(own.network_address), int(own.broadcast_address)
-        kind = ipaddress.IPv4Address if own.version == 4 else ipaddress.IPv6Address
-        addresses += [str(kind(n)) for n in sorted(numbers) if low <= n <= high]
-    return Host(f"{subnet.id}#any", subnet.project, subnet.network, subnet.id, tuple(addresses[:_MOST]), possible=True)
-
-
-def cuts(fabric: Fabric) -> list[Block]:
-    """Every block that a rule or route names."""
-    rules = [rule for levels in fabric.levels.values() for level in levels for rule in level]
-    found = [block for rule in rules for block in (*(rule.sources or ()), *(rule.destinations or ()))]
-    found += [route.block for routes in fabric.routes.values() for route in routes]
-    return list(dict.fromkeys(found))
-
-
-def _classes(fabric: Fabric, hosts: list[Host]) -> list[Host]:
-    """One host of each class that rules and routes treat alike."""
-    blocks = cuts(fabric)
-    found: dict[tuple[object, ...], Host] = {}
-    for host in hosts:
-        where = tuple(
-            tuple(number.version == b.version and number in b for b in blocks)
-            for number in map(ipaddress.ip_address, (*host.addresses, *host.external))
-        )
-        named = (host.tags, host.accounts, host.secure_tags)
-        key = (host.project, host.network, host.subnet, *named, where, len(host.external))
-        found.setdefault(key, host)
-        if host.external:
-            found[(host.id,)] = host
-    return list(dict.fromkeys(found.values()))
+def possible_host(subnet: Subnet) -> Host:
+    """Any machine that could be placed in a subnet, at any of its addresses."""
+    return Host(
+        f"{subnet.id}#any", subnet.project, subnet.network, subnet.id, (), possible=True, blocks=subnet.blocks,
+        region=subnet.region,
+    )  # fmt: skip

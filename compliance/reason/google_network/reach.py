@@ -6,19 +6,29 @@ each combination is followed; if none arrives, none does.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from compliance.errors import ComplianceError
-from compliance.reason.google_network.deliver import Fate, deliver, enter, hop, leave
+from compliance.reason.google_network.deliver import deliver, enter, leave, to_google
 from compliance.reason.google_network.ends import End, resolve
-from compliance.reason.google_network.model import Fabric, Host, Rule
-from compliance.reason.google_network.rules import Packet, protocol_number
-from compliance.reason.iam.truth import FALSE, TRUE
+from compliance.reason.google_network.model import Block, Fabric, Gap, Host
+from compliance.reason.google_network.outcome import Fate
+from compliance.reason.google_network.parse_rules import protocol_number
+from compliance.reason.google_network.private_service import through_endpoints
+from compliance.reason.google_network.ranges import (
+    classes,
+    cuts,
+    number,
+    only_google,
+    public_addresses,
+    rules_of,
+    spread,
+)
+from compliance.reason.google_network.rules import Packet
+from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN
 
-_PUBLIC: Final = "198.51.100.7"
 _WITH_PORTS: Final = (6, 17, 132)
 
 
@@ -71,114 +81,141 @@ def reach_google(
         ComplianceError: an end or the protocol is not understood.
     """
     start, end = resolve(fabric, source, possible=possible), resolve(fabric, target, possible=possible)
+    wanted, ports = protocol_number(protocol, "--protocol"), _ports(port)
     unknown = [f"no fact describes {e.text}" for e in (start, end) if not e.known]
     if unknown:
         return GoogleReach("indeterminate", missing=tuple(unknown))
-    placed = [host.subnet for each in (start, end) for host in each.hosts if host.possible]
-    assumed = tuple(f"a machine could be placed in {subnet}" for subnet in dict.fromkeys(placed))
-    through = _private_service(fabric, start, end)
-    if through is not None:
-        return through
+    networks = tuple(dict.fromkeys(host.network for each in (start, end) for host in each.hosts))
+    marks = cuts(fabric, networks)
+    start, end = (replace(e, hosts=classes((spread(h, marks) for h in e.hosts), marks)) for e in (start, end))
+    assumed = _assumed(fabric, start, end)
+    gaps = _gaps(fabric, start, end)
+    headers = tuple(_headers(fabric, networks, wanted, ports, named=port is not None))
     blocked: dict[tuple[str, str, str], None] = {}
-    doubtful: list[str] = []
-    for packet, fate in _fates(fabric, start, end, protocol, port):
+    doubtful: dict[str, None] = {}
+    for packet, fate in _fates(fabric, start, end, headers, marks):
         if fate.truth == TRUE:
+            if any(gap.filters for gap in gaps):
+                return GoogleReach("indeterminate", missing=tuple(g.text for g in gaps), assumed=assumed)
             return GoogleReach("reachable", packet, fate.hops, assumed=assumed)
         if fate.truth == FALSE:
             blocked[fate.obstacle] = None
         else:
-            doubtful.append(": ".join(part for part in fate.obstacle if part) or "a rule that is not modelled")
-    outside = [text for text in fabric.missing if any(p in text for p in start.projects)]
-    if doubtful or (outside and any(p in t for t in fabric.missing for p in end.projects)):
-        return GoogleReach("indeterminate", missing=tuple(dict.fromkeys([*doubtful[:10], *outside])), assumed=assumed)
+            doubtful[": ".join(part for part in fate.obstacle if part) or "a rule that is not modelled"] = None
+    lost = [f"{network} is not described by any fact" for network in networks if network not in fabric.networks]
+    missing = [*list(doubtful)[:10], *(gap.text for gap in gaps), *lost]
+    if missing:
+        return GoogleReach("indeterminate", missing=tuple(dict.fromkeys(missing)), assumed=assumed)
     if not blocked:
         blocked[("end", end.text, "there is no host on one of the ends")] = None
     return GoogleReach("unreachable", blocked_by=tuple(blocked)[:20], assumed=assumed)
 
 
-def _private_service(fabric: Fabric, start: End, end: End) -> GoogleReach | None:
-    """A Private Service Connect endpoint of the one end that leads to the other."""
-    networks = {host.network for host in end.hosts}
-    for endpoint in fabric.endpoints:
-        from_here = endpoint.network in {host.network for host in start.hosts}
-        if from_here and endpoint.accepted and fabric.attachments.get(endpoint.attachment) in networks:
-            packet = Packet(start.hosts[0].addresses[0], endpoint.address, 6, 443)
-            hops = (
-                hop("endpoint", endpoint.id, "Private Service Connect"),
-                hop("service attachment", endpoint.attachment, "hands it to the load balancer behind"),
-            )
-            return GoogleReach("reachable", packet, hops)
-    return None
+def _assumed(fabric: Fabric, start: End, end: End) -> tuple[str, ...]:
+    hosts = [host for each in (start, end) for host in each.hosts]
+    placed = [f"a machine could be placed in {host.subnet}" for host in hosts if host.possible]
+    lost = [f"no firewall policy stands above {h.network}" for h in hosts if h.network not in fabric.networks]
+    return tuple(dict.fromkeys((*placed, *lost)))
 
 
-def _fates(fabric: Fabric, start: End, end: End, protocol: str, port: str | None) -> Iterator[tuple[Packet, Fate]]:
-    kinds = list(_headers(fabric, protocol, port))
-    if start.internet and end.internet:
-        return
-    for source in start.hosts or (None,):
-        for target in end.hosts or (None,):
+def _gaps(fabric: Fabric, start: End, end: End) -> list[Gap]:
+    """The missing facts that bear on the answer: those of either end, and ways out that both ends have."""
+
+    def of(gap: Gap, each: End) -> bool:
+        homes = {"/".join(host.network.split("/")[:2]) for host in each.hosts}
+        return gap.project in (each.projects | homes)
+
+    found = [gap for gap in fabric.missing if not gap.hybrid]
+    found = [gap for gap in found if not gap.project or of(gap, start) or of(gap, end)]
+    ways = [[gap for gap in fabric.missing if gap.hybrid and of(gap, each)] for each in (start, end)]
+    return [*found, *ways[0], *ways[1]] if all(ways) else found
+
+
+def _fates(
+    fabric: Fabric, start: End, end: End, headers: tuple[tuple[int, int], ...], marks: tuple[Block, ...]
+) -> Iterator[tuple[Packet, Fate]]:
+    """Every packet that differs from the others in something that a rule or route asks for, and what becomes of it."""
+    yield from through_endpoints(fabric, start, end, headers)
+    sources: list[Host | None] = [*start.hosts, *([None] if start.internet else [])]
+    targets: list[Host | None] = [*end.hosts, *([None] if end.internet else [])]
+    for source in sources:
+        for target in targets:
+            if source is None and target is None:
+                continue
             if source is not None and target is not None and source.id == target.id and not source.possible:
                 continue
-            for from_, to in _addresses(fabric, source, target):
-                for number, at in kinds:
-                    packet = Packet(from_, to, number, at)
-                    if source is not None and target is not None:
-                        yield packet, deliver(fabric, packet, source, target)
-                    elif source is not None:
-                        yield packet, leave(fabric, packet, source)
-                    elif target is not None:
-                        yield packet, enter(fabric, packet, target)
+            for from_, to in _addresses(start, end, source, target, marks):
+                for protocol, at in headers:
+                    packet = Packet(from_, to, protocol, at)
+                    yield packet, _fate(fabric, packet, source, target, google=only_google(end.blocks))
+    yield from _to_balancers(fabric, start, end, headers)
 
 
-def _addresses(fabric: Fabric, source: Host | None, target: Host | None) -> Iterator[tuple[str, str]]:
-    public = _public(fabric)
-    starts = source.addresses if source is not None else public
-    ends = (*target.addresses, *target.external) if target is not None else public
-    if source is None and target is not None:
+def _fate(fabric: Fabric, packet: Packet, source: Host | None, target: Host | None, *, google: bool) -> Fate:
+    if source is None:
+        assert target is not None
+        return enter(fabric, packet, target)
+    if target is None and google:
+        return to_google(fabric, packet, source)
+    return leave(fabric, packet, source) if target is None else deliver(fabric, packet, source, target)
+
+
+def _to_balancers(
+    fabric: Fabric, start: End, end: End, headers: tuple[tuple[int, int], ...]
+) -> Iterator[tuple[Packet, Fate]]:
+    """Packets over the internet to external load balancers of the target, whose backends are not followed."""
+    addresses = [each for project in sorted(end.projects) for each in fabric.balanced.get(project, ())]
+    apart = {host.project for host in start.hosts}.isdisjoint(end.projects)
+    for source in start.hosts if apart else ():
+        for to in addresses:
+            for protocol, at in headers:
+                packet = Packet(source.addresses[0], to or "198.51.100.7", protocol, at)
+                fate = leave(fabric, packet, source)
+                if fate.truth != FALSE:
+                    what = "a load balancer may lead to it"
+                    yield packet, replace(fate, truth=UNKNOWN, obstacle=("load balancer", to or end.text, what))
+                    return
+
+
+def _addresses(
+    start: End, end: End, source: Host | None, target: Host | None, marks: tuple[Block, ...]
+) -> Iterator[tuple[str, str]]:
+    starts = source.addresses if source is not None else public_addresses(start.blocks, marks)
+    ends = tuple(dict.fromkeys((*target.addresses, *target.external))) if target is not None else ()
+    if target is None:
+        ends = public_addresses(end.blocks, marks)
+    elif source is None:
         ends = target.external or target.addresses[:1]
     for from_ in starts:
         for to in ends:
-            if ipaddress.ip_address(from_).version == ipaddress.ip_address(to).version and from_ != to:
+            if number(from_).version == number(to).version and from_ != to:
                 yield from_, to
 
 
-def _rules(fabric: Fabric) -> Iterator[Rule]:
-    for levels in fabric.levels.values():
-        for level in levels:
-            yield from level
-
-
-def _public(fabric: Fabric) -> tuple[str, ...]:
-    """Public addresses that rules and routes tell apart."""
-    found = [_PUBLIC]
-    blocks = [b for rule in _rules(fabric) for b in (*(rule.sources or ()), *(rule.destinations or ()))]
-    blocks += [route.block for routes in fabric.routes.values() for route in routes]
-    for block in blocks:
-        for number in (int(block.network_address), int(block.broadcast_address) + 1):
-            try:
-                address = ipaddress.ip_address(number) if block.version == 4 else ipaddress.IPv6Address(number)
-            except ValueError:
-                continue
-            if address.is_global and not address.is_multicast:
-                found.append(str(address))
-    return tuple(dict.fromkeys(found))[:60]
-
-
-def _headers(fabric: Fabric, protocol: str, port: str | None) -> Iterator[tuple[int, int]]:
-    wanted = protocol_number(protocol, "--protocol")
-    named = {layer.protocol for rule in _rules(fabric) for layer in rule.layers}
-    numbers = {6, 17, 1, 253} | {number for number in named if number is not None}
-    first, last = _ports(port)
-    edges = {first, last, 443} | {
-        edge for rule in _rules(fabric) for layer in rule.layers for a, b in layer.ports or () for edge in (a, b + 1)
+def _headers(
+    fabric: Fabric, networks: tuple[str, ...], wanted: int | None, ports: tuple[int, int], *, named: bool
+) -> Iterator[tuple[int, int]]:
+    """Protocols and ports that rules tell apart; with a port named, only protocols that have ports."""
+    rules = list(rules_of(fabric, networks))
+    numbers = {6, 17, 1, 253} | {
+        layer.protocol for rule in rules for layer in rule.layers if layer.protocol is not None
     }
-    ports = sorted(edge for edge in edges if first <= edge <= last)
-    for number in sorted(numbers) if wanted is None else (wanted,):
-        yield from ((number, at) for at in (ports if number in _WITH_PORTS else [0]))
+    first, last = ports
+    edges = {first, last, 443} | {
+        edge for rule in rules for layer in rule.layers for a, b in layer.ports or () for edge in (a, b + 1)
+    }
+    at = sorted(edge for edge in edges if first <= edge <= last)
+    for protocol in sorted(numbers) if wanted is None else (wanted,):
+        if protocol in _WITH_PORTS:
+            yield from ((protocol, each) for each in at)
+        elif not named or wanted is not None:
+            yield protocol, 0
 
 
 def _ports(port: str | None) -> tuple[int, int]:
-    low, _, high = (port or "0-65535").partition("-")
-    if not (low.isdigit() and (high or low).isdigit() and int(low) <= int(high or low) <= 65535):
+    low, _, high = (port or "0-65535").strip().partition("-")
+    if not ((low + high).isascii() and low.isdigit() and (high or low).isdigit()):
+        raise ComplianceError("--port", f"{port!r} is no port or range of ports")
+    if not int(low) <= int(high or low) <= 65535:
         raise ComplianceError("--port", f"{port!r} is no port or range of ports")
     return int(low), int(high or low)

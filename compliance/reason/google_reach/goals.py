@@ -17,6 +17,7 @@ GOALS: Final[dict[str, tuple[str, ...]]] = {
         "storage.objects.get", "storage.objects.create", "storage.objects.delete", "storage.objects.update",
         "storage.objects.setIamPolicy",
     ),
+    "managed-folder": ("storage.managedFolders.setIamPolicy",),
     "key-ring": ("cloudkms.keyRings.setIamPolicy",),
     "key": (
         "cloudkms.cryptoKeyVersions.useToDecrypt", "cloudkms.cryptoKeyVersions.useToEncrypt",
@@ -29,6 +30,7 @@ GOALS: Final[dict[str, tuple[str, ...]]] = {
         "pubsub.subscriptions.consume", "pubsub.subscriptions.update", "pubsub.subscriptions.setIamPolicy",
     ),
     "dataset": ("bigquery.tables.getData", "bigquery.datasets.update", "bigquery.datasets.setIamPolicy"),
+    "table": ("bigquery.tables.getData", "bigquery.tables.updateData", "bigquery.tables.setIamPolicy"),
     "disk": (
         "compute.disks.useReadOnly", "compute.disks.use", "compute.disks.createSnapshot", "compute.disks.setIamPolicy",
         "compute.disks.delete",
@@ -51,11 +53,16 @@ GOALS: Final[dict[str, tuple[str, ...]]] = {
     "instance": (
         "compute.instances.setMetadata", "compute.instances.osLogin", "compute.instances.setServiceAccount",
         "compute.instances.getSerialPortOutput", "compute.instances.setIamPolicy", "compute.instances.delete",
+        "iap.tunnelInstances.accessViaIAP",
     ),
     "project": (
         "resourcemanager.projects.setIamPolicy", "iam.roles.update", "iam.denypolicies.update",
         "orgpolicy.policy.set", "compute.projects.setCommonInstanceMetadata", "compute.instances.create",
         "iam.serviceAccounts.create", "logging.sinks.create", "logging.privateLogEntries.list",
+        "storage.hmacKeys.create", "cloudbuild.builds.create", "deploymentmanager.deployments.create",
+        "privilegedaccessmanager.entitlements.create", "privilegedaccessmanager.entitlements.update",
+        "compute.instances.osLogin", "iap.tunnelInstances.accessViaIAP", "resourcemanager.projects.move",
+        "resourcemanager.projects.delete",
     ),
     "folder": ("resourcemanager.folders.setIamPolicy", "iam.denypolicies.update", "orgpolicy.policy.set"),
     "organization": (
@@ -78,4 +85,7 @@ def goals_of(resource: GoogleResource) -> list[tuple[str, str]]:
     found = [(permission, resource.name) for permission in GOALS[resource.kind]]
     if resource.kind == "bucket":
         found += [(permission, f"{resource.name}/objects/*") for permission in GOALS["object"]]
+    if resource.kind == "managed-folder":
+        bucket, _, folder = resource.name.partition("/managedFolders/")
+        found += [(permission, f"{bucket}/objects/{folder.rstrip('/')}/*") for permission in GOALS["object"]]
     return found

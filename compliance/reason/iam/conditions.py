@@ -80,6 +80,8 @@ def parse_conditions(document: Any, place: str, *, with_variables: bool) -> tupl
         for key, values in keys.items():
             spot = f"{where}[{key!r}]"
             items = values if isinstance(values, list) else [values]
+            if not items:
+                raise ComplianceError(spot, "expected a value or a non-empty list of values")
             texts = [text_of(item, spot) for item in items]
             variables = with_variables and operator is not None and operator.variables
             templates = tuple(parse_template(text, with_variables=variables) for text in texts)
@@ -183,6 +185,15 @@ def _held_by_unknown(condition: Condition, operator: Operator, value: Unknown, c
     if operator.family == "arn" and operator.negated and not is_arn(value.pattern):
         return UNKNOWN
     return negate(matched) if operator.negated else matched
+
+
+def may_be(value: Value, text: str) -> Truth:
+    """Whether a single-valued key has this very value."""
+    if not isinstance(value, Unknown):
+        return certain(value == (text,))
+    literal: tuple[Piece, ...] = (("literal", text),)
+    barred = disjoint((("glob", value.pattern),), literal) or any(within(literal, each) for each in value.excluding)
+    return FALSE if barred else UNKNOWN
 
 
 def _excluded(value: Unknown, operator: Operator, pieces: tuple[Piece, ...]) -> bool:

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from compliance.reason.iam import s3
+from compliance.reason.iam.conditions import may_be
 from compliance.reason.iam.decision import Decision, Reason
 from compliance.reason.iam.grants import covers
 from compliance.reason.iam.request import Documents, Labelled, Level, Request
-from compliance.reason.iam.service_rules import always_allowed, never_allowed, rcp_applies
+from compliance.reason.iam.service_rules import always_allowed, beyond_bucket_policy, never_allowed, rcp_applies
 from compliance.reason.iam.statements import Finding, Match, look_up
-from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, either
+from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, either, negate
 
 __all__ = ["Decision", "Reason", "authorise"]
 
@@ -63,6 +64,14 @@ class _Evaluation:
         self.scps = [(level, _levelled(level, request)) for level in documents.scps] if guarded else []
         self.rcps = [(level, _levelled(level, request)) for level in documents.rcps] if rcp_applies(request) else []
         self.point = self._through_access_point()
+        self._spare_the_root_user()
+
+    def _spare_the_root_user(self) -> None:
+        spared = beyond_bucket_policy(self.request)
+        if spared != FALSE:
+            left = negate(spared)
+            denies = [replace(match, truth=both(match.truth, left)) for match in self.resource.denies]
+            self.resource.denies = [match for match in denies if match.truth != FALSE]
 
     def decide(self) -> Decision:
         reasons = self._statements()
@@ -127,8 +136,7 @@ class _Evaluation:
             text = "RestrictPublicBuckets keeps everyone outside the owner's account from a public access point"
             sides.append(_Side("s3.accessPoint.publicAccessBlock", FALSE, text))
         if point.vpc:
-            vpc = self.request.context.get("aws:sourcevpc")
-            truth: Truth = (TRUE if vpc == (point.vpc,) else FALSE) if isinstance(vpc, tuple) else UNKNOWN
+            truth = may_be(self.request.context.get("aws:sourcevpc"), point.vpc)
             sides.append(_Side("s3.accessPoint", truth, f"the access point accepts requests from {point.vpc} only"))
         return sides
 
@@ -138,9 +146,8 @@ class _Evaluation:
         if setting is None or setting.access_point is None:
             return None
         point = setting.access_point
-        account = point.arn.split(":", 5)[4]
         context = self.request.context.with_defaults(
-            {"s3:dataaccesspointarn": (point.arn,), "s3:dataaccesspointaccount": (account,)}
+            {name.lower(): value for name, value in s3.access_point_keys(point).items()}
         )
         key = self.request.resource.partition(":::")[2].partition("/")[2]
         at_bucket = replace(self.request, context=context)
@@ -221,7 +228,9 @@ class _Evaluation:
     def _why_allowed(self) -> Reason:
         for finding in (self.resource, self.identity):
             for match in finding.allows:
-                if match.truth == TRUE and (finding is self.identity or match.named.direct or match.named.role):
+                # What opens a resource to another account is its own policy; to its own account it merely delegates.
+                grants = match.named.direct or match.named.role or not self.request.same_account
+                if match.truth == TRUE and (finding is self.identity or grants):
                     return _reason(match, "allows")
         if self.request.principal.kind == "root":
             return Reason("rule", "", "allows", "the root user has every permission in its own account")

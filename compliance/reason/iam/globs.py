@@ -139,9 +139,12 @@ def within(inner: tuple[Piece, ...], outer: str) -> bool:
     text = plain_text(inner)
     if not is_arn(outer):
         return string_regex((("glob", outer),)).fullmatch(text) is not None
-    before = text.split(":", _PARTS_BEFORE_RESOURCE)[:_PARTS_BEFORE_RESOURCE]
-    if any(kind == "glob" and "*" in part for kind, _ in inner for part in before):
-        return False
+    colons = 0
+    for kind, piece in inner:
+        for char in piece:
+            if kind == "glob" and char in "*?" and colons < _PARTS_BEFORE_RESOURCE:
+                return False
+            colons += char == ":"
     regex = condition_arn_regex((("glob", outer),))
     return regex is not None and regex.fullmatch(text) is not None
 

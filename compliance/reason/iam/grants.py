@@ -78,7 +78,7 @@ def _grant(item: Any, place: str) -> Grant:
     if not isinstance(operations, list) or not operations:
         raise ComplianceError(f"{place}.Operations", "expected a non-empty list of KMS operations")
     for operation in operations:
-        if operation not in OPERATIONS:
+        if not isinstance(operation, str) or operation not in OPERATIONS:
             raise ComplianceError(f"{place}.Operations", f"{operation!r} is not a grant operation of KMS")
     constraints = item.get("Constraints") or {}
     if not isinstance(constraints, dict) or set(constraints) - {"EncryptionContextEquals", "EncryptionContextSubset"}:

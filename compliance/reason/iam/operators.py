@@ -62,7 +62,7 @@ def _arn_like(value: str, pieces: tuple[Piece, ...]) -> bool | None:
     return regex.fullmatch(value) is not None
 
 
-_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,5})?")
 
 
 @functools.lru_cache(maxsize=4096)

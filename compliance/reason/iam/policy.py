@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from compliance.errors import ComplianceError
+from compliance.json_text import parse_json
 from compliance.reason.iam.conditions import Condition, parse_conditions
 from compliance.reason.iam.globs import string_regex
-from compliance.reason.iam.principals import PrincipalElement, parse_principal_element
+from compliance.reason.iam.principals import PrincipalElement, is_pattern, parse_principal_element
 from compliance.reason.iam.variables import Template, parse_template
 
 PolicyKind = Literal["identity", "boundary", "session", "resource", "trust", "key", "bucket", "scp", "rcp", "endpoint"]
@@ -27,13 +28,23 @@ _WITHOUT_PRINCIPAL: Final = frozenset({"identity", "boundary", "session", "scp"}
 _WITHOUT_RESOURCE: Final = frozenset({"resource", "trust", "key"})
 
 QUOTAS: Final[dict[str, int]] = {
+    "identity": 32768,
+    "boundary": 6144,
+    "session": 6144,
+    "trust": 8192,
     "scp": 5120,
     "rcp": 5120,
     "endpoint": 20480,
     "key": 32768,
     "bucket": 20480,
 }
-"""Characters that AWS accepts, white space outside strings not counted."""
+"""Characters that AWS accepts at most, white space outside strings not counted.
+
+An identity policy may be the inline policy of a permission set, a session policy one that is managed. Sources: IAM, IAM
+Identity Center, Organizations, KMS, S3 and VPC quotas.
+"""
+_VARIABLES: Final = re.compile(r"\$\{[^}]*\}")
+_COLONS_OF_ARN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +107,7 @@ def compile_policy(document: Any, kind: PolicyKind, place: str) -> Policy:
         ComplianceError: with the place, if AWS would not accept the document as a policy of this kind.
     """
     if isinstance(document, str):
-        try:
-            document = json.loads(document)
-        except json.JSONDecodeError as error:
-            raise ComplianceError(place, f"not JSON: {error.msg} at line {error.lineno}") from error
-        except RecursionError as error:
-            raise ComplianceError(place, "nested too deeply to be a policy") from error
+        document = parse_json(document, place)
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
     policy = _compiled.get((kind, text))
     if policy is None:
@@ -208,6 +214,11 @@ def _actions(patterns: list[str], place: str) -> re.Pattern[str]:
 def _resource(text: str, place: str, *, with_variables: bool) -> Template:
     if not text.startswith(("arn:", "*", "?", "${")):
         raise ComplianceError(place, f'{text!r} is neither an ARN nor "*"')
+    missing = _COLONS_OF_ARN - _VARIABLES.sub("", text).count(":")
+    if text.startswith("arn:") and missing > 0:
+        # "AWS automatically completes the ARN by adding wildcard characters (*) to all missing fields" (IAM User Guide,
+        # "JSON policy elements: Resource").
+        text += ":*" * missing
     return parse_template(text, with_variables=with_variables)
 
 
@@ -225,6 +236,8 @@ def _principals(item: dict[str, Any], kind: PolicyKind, place: str) -> tuple[boo
     if kind in _WITHOUT_PRINCIPAL:
         raise ComplianceError(f"{place}.{used}", "not allowed here; the principal is the one the policy is attached to")
     elements = parse_principal_element(item[used], f"{place}.{used}")
+    if negated and any(is_pattern(element) for element in elements):
+        raise ComplianceError(f"{place}.{used}", "no wildcard within a principal; use aws:PrincipalArn")
     if kind == "rcp" and (negated or any(element.text != "*" for element in elements)):
         raise ComplianceError(f"{place}.{used}", 'a resource control policy takes only "Principal": "*"')
     return negated, elements

@@ -159,6 +159,16 @@ def _access_point(document: Any, place: str) -> AccessPoint | None:
     )
 
 
+def access_point_keys(point: AccessPoint) -> dict[str, tuple[str, ...]]:
+    """The condition keys that S3 sets on a request through an access point.
+
+    Nothing is said of the network origin of an access point of several Regions: its documentation does not.
+    """
+    region, account = point.arn.split(":", 5)[3:5]
+    keys: dict[str, tuple[str, ...]] = {"s3:DataAccessPointArn": (point.arn,), "s3:DataAccessPointAccount": (account,)}
+    return keys | ({"s3:AccessPointNetworkOrigin": ("VPC" if point.vpc else "Internet",)} if region else {})
+
+
 def acl_grants(setting: S3Setting | None, action: str, caller: Principal) -> tuple[Truth, Truth]:
     """Whether an ACL gives the action to the caller's account, and whether to everyone (anonymous callers too)."""
     if setting is None or setting.ownership == "BucketOwnerEnforced":

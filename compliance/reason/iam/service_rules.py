@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from compliance.reason.iam.request import Request
+from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth
 
 _NO_PERMISSION_NEEDED: Final = frozenset({"sts:getcalleridentity", "sts:getsessiontoken"})
 
@@ -53,6 +54,19 @@ def never_allowed(request: Request) -> str:
     if action == "sts:assumerole" and request.principal.kind == "root":
         return "the root user cannot assume a role"
     return ""
+
+
+_ROOTS_OWN: Final = frozenset({"s3:getbucketpolicy", "s3:putbucketpolicy", "s3:deletebucketpolicy"})
+
+
+def beyond_bucket_policy(request: Request) -> Truth:
+    """Whether no statement of the bucket's policy denies it: the owner's root user cannot lock itself out.
+
+    Endpoint and organisation policies still can (S3 API reference, PutBucketPolicy).
+    """
+    if request.action.lower() not in _ROOTS_OWN or not request.same_account:
+        return FALSE
+    return {"root": TRUE, "any-of-account": UNKNOWN}.get(request.principal.kind, FALSE)
 
 
 def rcp_applies(request: Request) -> bool:

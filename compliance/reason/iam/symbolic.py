@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from compliance.reason.iam.conditions import may_be
 from compliance.reason.iam.context import ABSENT, ANYTHING, Context, Unknown, Value
 from compliance.reason.iam.decide import authorise
 from compliance.reason.iam.decision import Decision, Reason
@@ -21,6 +22,7 @@ from compliance.reason.iam.principals import Principal, PrincipalElement
 from compliance.reason.iam.request import Documents, Request, derived_keys
 from compliance.reason.iam.service_rules import always_allowed
 from compliance.reason.iam.statements import look_up
+from compliance.reason.iam.truth import FALSE
 from compliance.reason.iam.unsupported_keys import lacks_resource_account
 from compliance.reason.iam.vocabulary import candidates, grant_keys, instances_of_resource, keys_of, named_by_conditions
 
@@ -168,7 +170,14 @@ def _callers(request: Request, documents: Documents) -> list[Principal]:
     found.append(Principal("root", f"arn:aws:iam::{account}:root", account, "root"))
     own = request.context.get("aws:principalarn")
     barred = [string_regex((("glob", p),)) for p in own.excluding] if isinstance(own, Unknown) else []
-    return [each for each in dict.fromkeys(found) if not any(bar.fullmatch(each.role_arn) for bar in barred)]
+    ids = request.context.get("aws:userid")
+    barred_ids = [string_regex((("glob", p),)) for p in ids.excluding] if isinstance(ids, Unknown) else []
+    return [
+        each
+        for each in dict.fromkeys(found)
+        if not any(bar.fullmatch(each.role_arn) for bar in barred)
+        and not (each.unique_id and any(bar.fullmatch(each.unique_id) for bar in barred_ids))
+    ]
 
 
 def _settle_caller(request: Request, caller: Principal) -> Request:
@@ -181,7 +190,11 @@ def _settle_caller(request: Request, caller: Principal) -> Request:
         for key, value in request.context.items()
         if not (key in derived and isinstance(value, Unknown))
     }
-    return open_request(request.action, request.resource, request.resource_account, caller, kept)
+    settled = open_request(request.action, request.resource, request.resource_account, caller, kept)
+    own = request.context.get("aws:userid")
+    if isinstance(own, Unknown) and own.excluding and isinstance(settled.context.get("aws:userid"), Unknown):
+        return _with(settled, "aws:userid", own, "aws:userid")
+    return settled
 
 
 class _Search:
@@ -194,11 +207,15 @@ class _Search:
         self.given = given
         self.spent = 0
         self.written: dict[str, str] = {}
+        point = documents.s3.access_point if documents.s3 is not None else None
+        self.vpc = point.vpc if point is not None else ""
 
     def complete(self, request: Request) -> Request | None:
         """A complete request that is allowed."""
         policies = list(policies_of(self.documents))
         written = grant_keys(self.documents.grants) | {key: key for key in keys_of(policies, request.action)}
+        if self.vpc:
+            written.setdefault("aws:sourcevpc", "aws:SourceVpc")
         self.written = written
         keys = [key for key in written if isinstance(request.context.get(key), Unknown)]
         return self._assign(request, keys, 0)
@@ -219,7 +236,10 @@ class _Search:
         key = keys[depth]
         unknown = request.context.get(key)
         assert isinstance(unknown, Unknown)
-        for value in candidates(policies_of(self.documents), self.documents.grants, request, key, unknown):
+        values = candidates(policies_of(self.documents), self.documents.grants, request, key, unknown)
+        if key == "aws:sourcevpc" and self.vpc and may_be(unknown, self.vpc) != FALSE:
+            values = [(self.vpc,), *values]
+        for value in values:
             found = self._assign(_with(request, key, value, self.written.get(key, key)), keys, depth + 1)
             if found is not None:
                 return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from compliance.estate.model import Account, Identity, Resource
@@ -21,6 +21,7 @@ from compliance.reason.iam import (
     possible,
 )
 from compliance.reason.iam.context import Value
+from compliance.reason.iam.s3 import access_point_keys
 from compliance.reason.iam.symbolic import request_as_json
 
 ADMINISTRATOR = Labelled(
@@ -31,6 +32,24 @@ ADMINISTRATOR = Labelled(
         "administrator",
     ),
 )
+
+
+def keys_of_the_way(resource: Resource, caller_account: str) -> dict[str, Value]:
+    """What is certain of the keys by which S3 tells through which access point a request comes.
+
+    Those that lead to the bucket from its own account are resources of their own, if all are known. A caller of the
+    account itself might make one more.
+    """
+    point = resource.s3.access_point if resource.s3 is not None else None
+    if point is not None:
+        return dict(access_point_keys(point))
+    own = resource.account
+    if not resource.ways_known or caller_account == own:
+        return {}
+    return {
+        "s3:DataAccessPointAccount": Unknown(True, "*", (own,)),
+        "s3:DataAccessPointArn": Unknown(True, "*", (f"arn:*:s3:*:{own}:accesspoint/*",)),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +90,7 @@ class Attacker:
     def request(self, action: str, on: str, resource: Resource, known: Mapping[str, Value]) -> Request:
         """The open request that it would make."""
         tags: dict[str, Value] = {f"aws:ResourceTag/{name}": (value,) for name, value in resource.tags}
-        merged = {**tags, **known, **self.known}
+        merged = {**tags, **known, **keys_of_the_way(resource, self.account), **self.known}
         return open_request(action, on, resource.account, self.principal, merged)
 
 
@@ -90,6 +109,11 @@ def anyone_else(*besides: str) -> Attacker:
     return Attacker(Principal("anyone-else", besides=besides), (ADMINISTRATOR,), None, ())
 
 
+def outsider(account: str) -> Attacker:
+    """Anyone with full rights in an account that the organisation does not know, and so does not restrict."""
+    return Attacker(Principal("any-of-account", account=account), (ADMINISTRATOR,), None, ())
+
+
 def as_identity(identity: Identity, account: Account | None, steps: tuple[dict[str, Any], ...] = ()) -> Attacker:
     """A session of a role, or a user, with its own policies.
 
@@ -101,7 +125,8 @@ def as_identity(identity: Identity, account: Account | None, steps: tuple[dict[s
     if principal.kind == "role":
         session = f"arn:aws:sts::{principal.account}:assumed-role/{principal.name}/any"
         known["aws:PrincipalArn"] = (identity.arn,)
-        principal = Principal("session", session, principal.account, principal.name, "any", identity.unique_id)
+        principal = Principal("session", session, principal.account, principal.name, "any")
+    principal = replace(principal, unique_id=identity.unique_id)
     if not _may_carry_tags(identity):
         known |= {f"aws:PrincipalTag/{name}": (value,) for name, value in identity.tags}
     return Attacker(

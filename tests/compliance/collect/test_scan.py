@@ -61,6 +61,29 @@ def test_missing_configuration_is_absent_not_a_failure(cloud, bundle_folder):
     assert statuses(bundle_folder, "s3:GetBucketVersioning") == {Status.OK}
 
 
+def to_the_endpoint_itself(request, **_):
+    """S3 Control's account in the host's name, which no resolver here knows."""
+    request.url = request.url.replace(f"//{ACCOUNT}.", "//")
+
+
+def test_access_points_of_several_regions_are_asked_for_where_aws_keeps_them(cloud, bundle_folder):
+    cloud.client("s3").create_bucket(Bucket="plain")
+    control = cloud.client("s3control")
+    control.meta.events.register("before-sign.s3-control", to_the_endpoint_itself)
+    details = {"Name": "wide", "Regions": [{"Bucket": "plain"}]}
+    control.create_multi_region_access_point(AccountId=ACCOUNT, ClientToken="t", Details=details)
+    text = json.dumps({"Version": "2012-10-17", "Statement": []})
+    put = {"Name": "wide", "Policy": text}
+    control.put_multi_region_access_point_policy(AccountId=ACCOUNT, ClientToken="u", Details=put)
+    scan(cloud.plan(families=(S3,)), bundle_folder)
+    (listing,) = facts(bundle_folder, "s3control:ListMultiRegionAccessPoints")
+    (policy,) = facts(bundle_folder, "s3control:GetMultiRegionAccessPointPolicy")
+    assert (listing.region, policy.region) == ("us-west-2", "us-west-2")
+    assert listing.response["AccessPoints"][0]["Regions"][0]["Bucket"] == "plain"
+    assert policy.response["Policy"]["Established"]["Policy"] == text
+    assert {fact.region for fact in facts(bundle_folder, "s3:ListBuckets")} == {REGION}
+
+
 @pytest.mark.parametrize(
     ("fault", "status"),
     [

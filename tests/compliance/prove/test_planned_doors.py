@@ -94,6 +94,21 @@ def access_point(who):
     }
 
 
+def access_point_of_several_regions(who):
+    one = access_point(who)["aws_s3_bucket_policy"]["data"]
+    anyone = json.loads(one["policy"])["Statement"][0] | {"Principal": "*"}
+    arn = f"arn:aws:s3::{ACCOUNTS[B]}:accesspoint/*"
+    return {
+        "aws_s3_bucket_policy": {"data": one | {"policy": json.dumps(policy(anyone))}},
+        "aws_s3control_multi_region_access_point": {
+            "x": {"details": [{"name": "wide", "region": [{"bucket": "bh-globex-data"}]}]}
+        },
+        "aws_s3control_multi_region_access_point_policy": {
+            "x": {"details": [{"name": "wide", "policy": text(who, "s3:GetObject", arn)}]}
+        },
+    }
+
+
 QUEUE, TOPIC = {"name": "work"}, {"name": "news"}
 DOORS = [
     Door("topic, policy apart", "data", separate("aws_sns_topic", TOPIC, "arn", action="sns:Publish")),
@@ -135,6 +150,7 @@ DOORS = [
         ),
     ),
     Door("access point", "data", access_point),
+    Door("access point of several regions", "data", access_point_of_several_regions),
 ]
 
 
@@ -173,6 +189,28 @@ LATER = [
     ("data", {"aws_sns_topic": {"x": {"name": "news", "policy": "${data.external.x.result}"}}}),
     ("data", {"aws_sqs_queue_policy": {"x": {"queue_url": "https://x/1/q", "policy": "${data.external.x.result}"}}}),
     ("data", {"aws_secretsmanager_secret_policy": {"x": {"secret_arn": "a", "policy": "${data.external.x.result}"}}}),
+    ("data", {"aws_s3_access_point": {"x": {"name": "p", "bucket": "${data.external.x.result}"}}}),
+    ("data", {"aws_s3control_multi_region_access_point": {"x": {"details": [{"name": "wide"}]}}}),
+    (
+        "data",
+        {
+            "aws_s3control_multi_region_access_point_policy": {
+                "x": {"details": [{"name": "wide", "policy": json.dumps(policy())}]}
+            }
+        },
+    ),
+    ("data", {"aws_s3control_access_point_policy": {"x": {"access_point_arn": "other", "policy": "{}"}}}),
+    (
+        "data",
+        {
+            "aws_s3control_multi_region_access_point": {
+                "x": {"details": [{"name": "wide", "region": [{"bucket": "${aws_s3_bucket.data.id}"}]}]}
+            },
+            "aws_s3control_multi_region_access_point_policy": {
+                "x": {"details": [{"name": "wide", "policy": "${data.external.x.result}"}]}
+            },
+        },
+    ),
     ("image", {"aws_ecr_repository_policy": {"x": {"repository": "r", "policy": "${data.external.x.result}"}}}),
     ("role", {"aws_lambda_permission": {"x": {"function_name": "f", "principal": "${data.external.x.result}"}}}),
     ("log", {"aws_cloudwatch_event_bus_policy": {"x": {"policy": "${data.external.x.result}"}}}),

@@ -456,6 +456,8 @@ def test_the_tenants_own_work_passes_every_lock() -> None:
         work("auditor", "kms:GetKeyPolicy", KEY, {}, resourcePolicy=data_key),
         work("auditor", "s3:GetBucketPolicy", DATA, {}, resourcePolicy=bucket),
         work("auditor", "events:ListEventBuses", "*", {}),
+        work("auditor", "s3:ListMultiRegionAccessPoints", "*", {}),
+        work("auditor", "s3:GetMultiRegionAccessPointPolicy", f"arn:aws:s3::{ACME}:accesspoint/m1.mrap", {}),
     ):
         assert allowed(asked), asked["request"]
 

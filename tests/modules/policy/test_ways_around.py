@@ -73,6 +73,15 @@ def test_global_services_are_reached_from_every_region() -> None:
         assert allowed(asked), action
 
 
+def test_access_points_of_several_regions_are_read_and_not_made_where_aws_keeps_them() -> None:
+    where = {"aws:RequestedRegion": "us-west-2"}
+    arn = f"arn:aws:s3::{ACME}:accesspoint/m1.mrap"
+    for action in ("s3:ListMultiRegionAccessPoints", "s3:GetMultiRegionAccessPointPolicy"):
+        assert allowed(question(action, "*", role("administrator"), context=where, **LOCKS)), action
+    for action in ("s3:CreateMultiRegionAccessPoint", "s3:PutMultiRegionAccessPointPolicy", "s3:ListAccessPoints"):
+        assert not allowed(question(action, arn, role("administrator"), context=where, **LOCKS)), action
+
+
 def test_only_the_account_of_the_e_mail_address_changes_it() -> None:
     for who in (role("administrator"), ROOT, role(DEPLOYER_ROLE)):
         assert not allowed(question("account:StartPrimaryEmailUpdate", "*", who, **LOCKS))

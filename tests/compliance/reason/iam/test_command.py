@@ -74,8 +74,8 @@ def test_a_list_is_answered_as_a_list(questions, code):
 
 @pytest.mark.parametrize(
     "text",
-    ["{", '{"request": 1, "request": 2}', "[" * 100_000, "", "null", '"x"'],
-    ids=["cut", "name-twice", "too-deep", "empty", "null", "string"],
+    ["{", '{"request": 1, "request": 2}', "[" * 100_000, "", "null", '"x"', "1" * 5000, '{"cloud": "azure"}'],
+    ids=["cut", "name-twice", "too-deep", "empty", "null", "string", "too-many-digits", "unknown-cloud"],
 )
 def test_what_is_no_question_is_exit_2_and_still_json(text):
     done = run(text, "--json")
@@ -99,6 +99,17 @@ def test_a_missing_file_is_exit_2():
     )
     assert done.returncode == 2
     assert "/nowhere/at/all.json" in done.stderr
+
+
+def test_a_name_that_steers_the_terminal_is_shown_and_not_obeyed():
+    hostile = "x\x1b[2J\u202e\ud800"
+    spoken = run(ask(identityPolicies=[doc(st(Sid=hostile))]))
+    assert spoken.returncode == 0
+    assert not {"\x1b", "\u202e"} & set(spoken.stdout)
+    wrong = run(ask(identityPolicies=[doc(st() | {hostile: 1})]))
+    assert wrong.returncode == 2
+    assert "Traceback" not in wrong.stderr
+    assert "\x1b" not in wrong.stderr
 
 
 def test_people_get_sentences():

@@ -53,6 +53,8 @@ OPERATOR_CASES = [
     ("DateNotEquals", "DateNotEquals", "2024-01-01", "2024-01-02", True),
     ("a value that is no date matches nothing", "DateGreaterThan", "2024-01-01", "tomorrow", False),
     ("nor under its negation", "DateNotEquals", "2024-01-01", "tomorrow", False),
+    ("a number beyond every date", "DateLessThan", "2024-01-01", "9e2000000", False),
+    ("a number beyond a double", "NumericGreaterThan", "10", "1e400", True),
     ("the thirteenth month is no date", "DateGreaterThan", "2024-13-01", "2025-01-01", False),
     ("Bool", "Bool", "true", "true", True),
     ("Bool takes JSON booleans", "Bool", True, "true", True),

@@ -207,6 +207,7 @@ def test_grant_of_another_key_does_not_count():
 BROKEN = [
     ({"Operations": ["PutKeyPolicy"]}, "Operations"),
     ({"Operations": []}, "Operations"),
+    ({"Operations": [["Decrypt"]]}, "Operations"),
     ({"GranteePrincipal": "alice"}, "GranteePrincipal"),
     ({"Constraints": {"EncryptionContextLike": {}}}, "Constraints"),
     ({"Operation": ["Decrypt"]}, "Operation"),

@@ -35,7 +35,13 @@ POLICIES = [
     ("Condition value is null", doc(st(Condition={"Bool": {"a:b": None}})), f"{S}.Condition.Bool['a:b']"),
     ("statement is a string", doc("Allow"), S),
     ("policy is a list", [st()], "identityPolicies[0]"),
+    ("Condition key without values", doc(st(Condition={"Bool": {"a:b": []}})), f"{S}.Condition.Bool['a:b']"),
     ("policy is broken JSON text", "{", "identityPolicies[0]"),
+    ("Effect twice in a text", '{"Statement": {"Effect": "Deny", "Effect": "Allow", "Action": "*", "Resource": "*"}}',
+     "identityPolicies[0]"),
+    ("a text with a number of 5,000 digits", '{"Statement": ' + "1" * 5000 + "}", "identityPolicies[0]"),
+    ("a text that is no JSON of the standard", '{"Statement": NaN}', "identityPolicies[0]"),
+    ("a text nested too deeply", "[" * 100_000, "identityPolicies[0]"),
 ]  # fmt: skip
 
 
@@ -57,6 +63,13 @@ KINDS = [
     ("resourcePolicy", doc(st(Principal="*", NotPrincipal="*")), "resourcePolicy.Statement[0]"),
     ("resourcePolicy", doc(st(Principal="alice")), "resourcePolicy.Statement[0].Principal"),
     ("resourcePolicy", doc(st(Principal={})), "resourcePolicy.Statement[0].Principal"),
+    ("resourcePolicy", doc(st(Principal={"AWS": []})), "resourcePolicy.Statement[0].Principal.AWS"),
+    ("resourcePolicy", doc(st(NotPrincipal={"AWS": []})), "resourcePolicy.Statement[0].NotPrincipal.AWS"),
+    (
+        "resourcePolicy",
+        doc(st(NotPrincipal={"AWS": f"arn:aws:iam::{A}:user/*"})),
+        "resourcePolicy.Statement[0].NotPrincipal",
+    ),
     ("resourcePolicy", doc(st(Principal={"AWS": "alice"})), "resourcePolicy.Statement[0].Principal.AWS"),
     ("resourcePolicy", doc(st(Principal={"AWS": [USER, 7]})), "resourcePolicy.Statement[0].Principal.AWS[1]"),
     (
@@ -135,6 +148,10 @@ QUOTAS = [
     ("endpointPolicy", lambda n: big(st(Principal="*"), n), 20480, OBJECT, "s3:GetObject"),
     ("resourcePolicy", lambda n: big(st(Principal="*"), n), 20480, OBJECT, "s3:GetObject"),
     ("resourcePolicy", lambda n: big(st(Principal="*"), n), 32768, KEY, "kms:Decrypt"),
+    ("resourcePolicy", lambda n: big(st(resource=None, Principal="*"), n), 8192, ROLE, "sts:AssumeRole"),
+    ("identityPolicies", lambda n: [big(st(), n)], 32768, OBJECT, "s3:GetObject"),
+    ("permissionBoundaries", lambda n: [big(st(), n)], 6144, OBJECT, "s3:GetObject"),
+    ("sessionPolicies", lambda n: [big(st(), n)], 6144, OBJECT, "s3:GetObject"),
 ]
 
 

@@ -3,7 +3,21 @@
 import pytest
 
 from compliance.errors import ComplianceError
-from tests.compliance.reason.iam.support import ALL, FOREIGN_USER, OBJECT, USER, A, B, allowed, doc, st
+from compliance.reason.iam import Documents, Labelled, Principal, compile_policy, open_request, possible
+from tests.compliance.reason.iam.support import (
+    ALL,
+    FOREIGN_ROOT,
+    FOREIGN_USER,
+    OBJECT,
+    ROOT,
+    USER,
+    A,
+    B,
+    allowed,
+    doc,
+    levels,
+    st,
+)
 
 BUCKET = "arn:aws:s3:::bucket"
 ANONYMOUS = {"type": "anonymous"}
@@ -116,6 +130,50 @@ def test_a_bucket_policy_grants_nothing_on_objects_that_others_own():
     setting = {"objectOwner": B, "objectOwnership": "ObjectWriter"}
     assert not allowed(ANONYMOUS, resourcePolicy=PUBLIC, s3=setting)
     assert allowed(ANONYMOUS, resourcePolicy=PUBLIC, s3=setting | {"objectOwnership": "BucketOwnerEnforced"})
+
+
+LOCKED = doc(st("Deny", "s3:*", [BUCKET, f"{BUCKET}/*"], Principal="*"))
+LOCK_ACTIONS = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
+
+
+@pytest.mark.parametrize("action", LOCK_ACTIONS)
+def test_the_owners_root_user_cannot_lock_itself_out_of_the_bucket_policy(action):
+    assert allowed(ROOT, action, BUCKET, resourcePolicy=LOCKED)
+    assert not allowed(USER, action, BUCKET, resourcePolicy=LOCKED, identityPolicies=[ALL])
+    assert not allowed(FOREIGN_ROOT, action, BUCKET, resourcePolicy=LOCKED, identityPolicies=[ALL])
+
+
+@pytest.mark.parametrize("action", LOCK_ACTIONS)
+def test_organisation_and_endpoint_policies_still_keep_the_root_user_out(action):
+    deny = doc(st("Deny", "s3:*"))
+    assert not allowed(ROOT, action, BUCKET, resourcePolicy=LOCKED, serviceControlPolicies=levels([ALL, deny]))
+    rcp = levels([doc(st("Deny", "s3:*", Principal="*"))])
+    assert not allowed(ROOT, action, BUCKET, resourcePolicy=LOCKED, resourceControlPolicies=rcp)
+    narrow = doc(st("Allow", "s3:GetObject", Principal="*"))
+    assert not allowed(ROOT, action, BUCKET, resourcePolicy=LOCKED, endpointPolicy=narrow)
+
+
+def test_the_root_user_is_denied_everything_else_by_its_bucket_policy():
+    for action in ("s3:ListBucket", "s3:DeleteBucket", "s3:PutBucketAcl"):
+        assert not allowed(ROOT, action, BUCKET, resourcePolicy=LOCKED)
+
+
+def test_anyone_of_the_account_may_be_its_root_user():
+    request = open_request("s3:PutBucketPolicy", BUCKET, A, Principal("any-of-account", account=A))
+    everything = Labelled("administrator", compile_policy(ALL, "identity", "administrator"))
+    locked = Documents((everything,), resource=Labelled("bucket", compile_policy(LOCKED, "bucket", "bucket")))
+    found = possible(request, locked)
+    assert found.witness is not None
+    assert found.witness.principal.kind == "root"
+    stranger = open_request("s3:PutBucketPolicy", BUCKET, A, Principal("any-of-account", account=B))
+    assert possible(stranger, locked).verdict == "impossible"
+
+
+def test_network_origin_of_an_access_point():
+    vpc_only = doc(st("Deny", Principal="*", Condition={"StringNotEquals": {"s3:AccessPointNetworkOrigin": "VPC"}}))
+    caller = {"identityPolicies": [ALL], "resourcePolicy": vpc_only}
+    assert allowed(USER, context={"aws:SourceVpc": "vpc-1"}, s3=through(None, vpc="vpc-1"), **caller)
+    assert not allowed(USER, s3=through(None), **caller)
 
 
 def through(policy, **more):

@@ -62,6 +62,12 @@ RESOURCES = [
     ("arn:aws:sqs:us-e*-1:jobs", QUEUE, False),
     ("arn:aws:s*s:jobs", QUEUE, False),
     ("arn:aws:sqs:us-east-?:*:jobs", QUEUE, True),
+    # AWS completes an ARN that lacks parts.
+    ("arn:aws:s3", OBJECT, True),
+    ("arn:aws:sqs", OBJECT, False),
+    ("arn:aws:sqs:us-east-1", QUEUE, True),
+    ("arn:aws:sqs:us-west-2", QUEUE, False),
+    ("arn:aws", OBJECT, True),
     ("arn:aws:s3:::bucket/a*z", "arn:aws:s3:::bucket/a:b/z", True),
 ]
 
