@@ -191,11 +191,17 @@ def trail(
 
 def _trusted(key: list[Path] | None) -> list[bytes]:
     """The given keys; without any, one's own."""
+    from compliance.evidence.standalone import verify as alone  # noqa: PLC0415 -- quick start
+
     own = KEY.with_suffix(".pub.pem")
     try:
-        return [path.read_bytes() for path in key or ([own] if own.exists() else [])]
+        held = {path: path.read_bytes() for path in key or ([own] if own.exists() else [])}
     except OSError as error:
         raise CommandError(f"--key: cannot be read: {error}") from error
+    for path, pem in held.items():
+        if alone.public_key(pem) is None:
+            raise CommandError(f"--key {path}: not a public key in PEM of Ed25519 or ECDSA P-256")
+    return list(held.values())
 
 
 def _broken(pack: Path, keys: list[bytes]) -> list[Irregularity]:

@@ -43,7 +43,7 @@ def tenant_directory(directory: Path, tenant: str) -> Path:
     Raises:
         AttestationError: not a tenant's name (it becomes part of a path).
     """
-    if not _TENANT.match(tenant):
+    if not _TENANT.fullmatch(tenant):
         raise AttestationError(f"ledger: {tenant!r} is not a tenant's name")
     return directory / tenant
 
@@ -58,6 +58,8 @@ def tenants(directory: Path) -> list[str]:
 def _lines(path: Path) -> list[bytes]:
     if not path.exists():
         return []
+    if not path.is_file():
+        raise AttestationError(f"{path}: not a plain file")
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from datetime import timedelta
@@ -330,3 +331,16 @@ def test_a_decision_becomes_an_entry(tmp_path):
         assert bool(entry.reasons) is (decision == "denied")
         assert entry.reference_set == ("image v1" if decision == "allowed" else None)
     assert failing(check(store.read(tmp_path, "acme"), PUBLIC)) == set()
+
+
+def test_a_pipe_in_place_of_the_heads_is_refused_and_nobody_waits_for_it(tmp_path):
+    fill(tmp_path, 2)
+    (tmp_path / "acme" / "heads.jsonl").unlink()
+    os.mkfifo(tmp_path / "acme" / "heads.jsonl")
+    with pytest.raises(AttestationError, match="not a plain file"):
+        store.read(tmp_path, "acme")
+
+
+def test_a_name_with_a_line_feed_is_no_tenants(tmp_path):
+    with pytest.raises(AttestationError, match="not a tenant's name"):
+        store.read(tmp_path, "acme\n")

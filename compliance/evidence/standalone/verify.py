@@ -97,7 +97,7 @@ def verify(
     """
     outcome = Outcome()
     for number, pem in enumerate(keys, start=1):
-        if _public_key(pem) is None:
+        if public_key(pem) is None:
             msg = f"key {number} of those to trust: not a public key in PEM of Ed25519 or ECDSA P-256"
             raise NotAPack(msg)
     manifest_text = _read(pack / "pack.json")
@@ -239,7 +239,7 @@ def fingerprint(pem: bytes) -> str:
     return sha256(der)
 
 
-def _public_key(pem: bytes) -> ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | None:
+def public_key(pem: bytes) -> ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | None:
     """The key of a PEM text, if it is one that signs packs."""
     try:
         key = serialization.load_pem_public_key(pem)
@@ -251,7 +251,7 @@ def _public_key(pem: bytes) -> ed25519.Ed25519PublicKey | ec.EllipticCurvePublic
 
 
 def _signed(pem: bytes, message: bytes, signature: bytes) -> bool:
-    key = _public_key(pem)
+    key = public_key(pem)
     try:
         if isinstance(key, ed25519.Ed25519PublicKey):
             key.verify(signature, message)

@@ -341,7 +341,9 @@ def test_what_is_no_key_is_bad_input(made, pack, tmp_path, text):
     (tmp_path / "k.pem").write_bytes(text)
     done = CliRunner().invoke(build(), ["evidence", "verify", str(pack), "--key", str(tmp_path / "k.pem")])
     assert int(done.exception.code) == 2
-    assert "not a public key" in str(done.exception)
+    assert f"{tmp_path / 'k.pem'}: not a public key" in str(done.exception)
+    done = CliRunner().invoke(build(), ["evidence", "chain", str(made), "--key", str(tmp_path / "k.pem")])
+    assert int(done.exception.code) == 2
     assert alone.main([str(pack), "--key", str(tmp_path / "k.pem")]) == 2
 
 
