@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from compliance.errors import ComplianceError
@@ -74,6 +75,15 @@ def _assets(response: Any) -> Iterator[Mapping[str, Any]]:
             yield from (asset for asset in page.get("assets") or () if isinstance(asset, Mapping))
 
 
+def _times(text: str) -> list[datetime]:
+    """The time that a fact tells, if it tells one in ISO 8601."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return []
+    return [found if found.tzinfo is not None else found.replace(tzinfo=UTC)]
+
+
 class _Reader:
     """Collects assets by name while facts are taken, and makes the estate of them at the end."""
 
@@ -88,6 +98,7 @@ class _Reader:
         self.lists: dict[str, dict[str, list[dict[str, Any]]]] = {}
         self.seen: dict[str, set[str]] = defaultdict(set)
         self.gaps: list[Gap] = []
+        self.times: list[datetime] = []
 
     def take(self, fact: Fact) -> None:
         """Reads one fact."""
@@ -95,6 +106,7 @@ class _Reader:
             if fact.status is not Status.ABSENT and fact.api in _GRANTING:
                 self._unread(fact)
             return
+        self.times += _times(fact.started)
         if fact.api == ASSETS:
             self._listing(fact)
         elif fact.api in ("storage:ListObjectAcls", "storage:ListObjectAccessControls"):
@@ -196,6 +208,7 @@ class _Reader:
                 for n, (kind, data, up) in self.data.items()
                 if kind in NETWORKS
             ),
+            read_at=min(self.times, default=None),
         )
         read["service account"] = len(accounts)
         buckets = {

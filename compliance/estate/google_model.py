@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from compliance.estate.google_owners import GoogleOwners
@@ -87,6 +88,7 @@ class GoogleEstate:
         deny, constraints: by node.
         networks: raw data of network resources, for the search over packets.
         whose: the owners of projects, groups and identities.
+        read_at: when the first of the facts was read, before which no request is asked about; None: not told.
     """
 
     tenants: tuple[str, ...]
@@ -104,3 +106,4 @@ class GoogleEstate:
     accounts: Mapping[str, ServiceAccount] = field(default_factory=dict)
     providers: tuple[Provider, ...] = ()
     networks: tuple[Mapping[str, Any], ...] = ()
+    read_at: datetime | None = None

@@ -304,3 +304,36 @@ def test_a_cycle_of_impersonations_ends():
     state.grant(state.account_name(B, "auditor"), "roles/iam.serviceAccountTokenCreator", state.member(B))
     found = [f.resource for f in proofs_of(state).found(A, B, "role") if f.verdict == "violated"]
     assert any("hooli-auditor@" in name for name in found)
+
+
+EXPIRED = "request.time < timestamp('2026-11-01T00:00:00Z')"
+
+
+@pytest.mark.parametrize(
+    ("when", "read", "verdict"),
+    [
+        (EXPIRED, "2026-11-23T10:00:00Z", "proved"),
+        (EXPIRED, "2026-10-23T10:00:00Z", "violated"),
+        (EXPIRED, "t0", "violated"),
+        ("timestamp('2026-11-01T00:00:00Z') >= request.time", "2026-11-23T10:00:00Z", "proved"),
+        ("request.time > timestamp('2026-11-01T00:00:00Z')", "2026-11-23T10:00:00Z", "violated"),
+        ("!(request.time >= timestamp('2026-11-01T00:00:00Z'))", "2026-11-23T10:00:00Z", "proved"),
+        ("request.time == timestamp('2026-11-01T00:00:00Z')", "2026-11-23T10:00:00Z", "proved"),
+        ("request.time < timestamp('2027-11-01T00:00:00Z')", "2026-11-23T10:00:00Z", "violated"),
+    ],
+)
+def test_a_grant_that_had_expired_when_it_was_read_lets_nobody_in(when, read, verdict):
+    state = GoogleState(locks=False)
+    state.grant(state.bucket(B), READER, state.member(A), when=when)
+    facts = [replace(fact, started=read) for fact in state.facts()]
+    assert prove(estate_of_facts(facts, state.scope())).verdict(A, B, "data") == verdict
+
+
+def test_the_witness_of_a_grant_for_a_time_is_of_that_time():
+    state = GoogleState(locks=False)
+    state.grant(state.bucket(B), READER, state.member(A), when="request.time < timestamp('2027-11-01T00:00:00Z')")
+    facts = [replace(fact, started="2026-11-23T10:00:00Z") for fact in state.facts()]
+    found = prove(estate_of_facts(facts, state.scope())).found(A, B, "data")
+    times = [f.witness["steps"][0]["request"]["context"]["request.time"] for f in found if f.verdict == "violated"]
+    assert times
+    assert all("2026-11-23T10:00:00" <= time < "2027-11-01T00:00:00" for time in times)

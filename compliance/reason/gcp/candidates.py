@@ -137,7 +137,8 @@ def times_to_try(request: Request, documents: Documents) -> list[datetime]:
     trees = _trees(documents)
     if request.time is not None or not any(_asks_time(tree) for tree in trees):
         return []
-    found = [_NOW]
+    earliest = request.not_before or _NOW
+    found = [earliest]
     for text in _texts(documents):
         at = _time(text)
         if at is not None:
@@ -148,7 +149,7 @@ def times_to_try(request: Request, documents: Documents) -> list[datetime]:
         for n in nodes_of(t)
     ):
         found += [base + timedelta(hours=hour) for base in list(found) for hour in range(24 * 7)]
-    return list(dict.fromkeys(found))
+    return [at for at in dict.fromkeys(found) if request.not_before is None or at >= request.not_before]
 
 
 def _time(text: str) -> datetime | None:

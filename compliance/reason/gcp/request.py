@@ -137,6 +137,7 @@ class Request:
         attributes: API attributes and other context by dotted name (`api.…`, `destination.ip`, `request.path`).
         also: projects of further resources that the request touches, such as the source of a copy.
         open: whether what is not stated may hold anything (symbolic requests).
+        not_before: of an open request, the time before which it is certainly not made.
         members: for `setIamPolicy`, the members that the new policy would add; None if not known.
     """
 
@@ -151,6 +152,7 @@ class Request:
     also: tuple[str, ...] = ()
     open: bool = False
     members: tuple[str, ...] | None = None
+    not_before: datetime | None = None
 
     @cached_property
     def service(self) -> str:
@@ -187,7 +189,7 @@ class Request:
         }
         levels = self.source.access_levels
         request: dict[str, Any] = {
-            "time": self.time or OPEN,
+            "time": self.time or (Open(after=self.not_before) if self.open else OPEN),
             "auth": {"access_levels": OPEN if levels is None else sorted(levels)},
         }
         found: dict[str, Any] = {"resource": resource, "request": request, "api": {}}

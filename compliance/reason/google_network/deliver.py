@@ -12,7 +12,7 @@ from compliance.reason.google_network.model import Fabric, Host, Nat
 from compliance.reason.google_network.outcome import Fate, hop
 from compliance.reason.google_network.ranges import GOOGLE_APIS, number, public_addresses, rules_of
 from compliance.reason.google_network.rules import Packet, inside, matches
-from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, agree, both, either, negate
+from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, agree, both, certain, either, negate
 
 _TRANSLATED: Final = (1, 6, 17)
 """Cloud NAT carries TCP, UDP and ICMP."""
@@ -99,13 +99,40 @@ def leave(fabric: Fabric, packet: Packet, source: Host) -> Fate:
     )  # fmt: skip
 
 
+def to_google(fabric: Fabric, packet: Packet, source: Host) -> Fate:
+    """Whether a packet gets to Google's own services at their virtual addresses.
+
+    The route leads through the internet gateway; a machine without an external address needs Private Google Access.
+    Source: VPC, "Private Google Access".
+    """
+    ways = [route for route in routes_of(fabric, packet, source) if route.hop == "internet"]
+    if not ways:
+        return Fate(FALSE, (), ("network", source.network, f"has no route to {packet.destination}"))
+    out = decide(fabric, packet, source, None, egress=True)
+    if out.truth == FALSE:
+        return out
+    subnet = fabric.subnets.get(source.subnet)
+    private: Truth = UNKNOWN if subnet is None else certain(subnet.private_access)
+    allowed: Truth = TRUE if source.possible or _external(packet, source) else private
+    what = "has no Private Google Access" if private == FALSE else "may have no Private Google Access"
+    hops = (hop("host", source.id, "sends"), *out.hops, hop("route", ways[0].id, "to Google's services"))
+    return Fate(both(out.truth, allowed), hops, ("subnet", source.subnet, what) if allowed != TRUE else out.obstacle)
+
+
+def _external(packet: Packet, source: Host) -> list[str]:
+    """The sender's external addresses of the packet's family; IPv6 keeps the packet's own."""
+    if number(packet.destination).version == 6:
+        return [packet.source] if packet.source in source.external else []
+    return [each for each in source.external if number(each).version == 4]
+
+
 def _way_out(fabric: Fabric, packet: Packet, source: Host) -> dict[str, Any] | None:
     """By what a host's packets get past the internet gateway, None if by nothing; IPv6 keeps its own address."""
-    if number(packet.destination).version == 6:
-        return hop("external address", packet.source, "of the machine") if packet.source in source.external else None
-    own = [each for each in source.external if number(each).version == 4]
+    own = _external(packet, source)
     if own:
         return hop("external address", own[0], "of the machine")
+    if number(packet.destination).version == 6:
+        return None
     if source.possible:
         return hop("external address", source.id, "a machine placed here could have one")
     found = _nats(fabric, packet, source)

@@ -16,15 +16,24 @@ def read_google_directory(folder: Path) -> list[Mapping[str, Any]]:
     A file may hold `{"assets": […]}`, a list of assets, one asset, or one asset in each line (an export).
 
     Raises:
-        ComplianceError: a file cannot be read, or none holds an asset.
+        ComplianceError: a file cannot be read or is an error answer, the last page is missing, or none holds an asset.
     """
     found: list[Mapping[str, Any]] = []
+    pages: list[bool] = []
     for path in sorted([*folder.rglob("*.json"), *folder.rglob("*.jsonl"), *folder.rglob("*.ndjson")]):
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise ComplianceError(str(path), f"cannot be read: {error}") from error
-        found += _in_document(_documents(text, path))
+        documents = _documents(text, path)
+        for page in (each for each in documents if isinstance(each, Mapping)):
+            if "error" in page and "assets" not in page:
+                raise ComplianceError(str(path), f"is an error answer, not assets: {page['error']!r:.200}")
+            if "assets" in page:
+                pages.append(bool(page.get("nextPageToken")))
+        found += _in_document(documents)
+    if pages and all(pages):
+        raise ComplianceError(str(folder), "the last page is missing: every page of assets says nextPageToken")
     if not found:
         raise ComplianceError(str(folder), "no asset of Cloud Asset Inventory in any JSON file here")
     return found

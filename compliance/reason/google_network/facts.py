@@ -10,6 +10,7 @@ from typing import Any, Final
 from compliance.errors import ComplianceError
 from compliance.reason.google_network.fields import Data, address, blocks, flag, part, parts, required, short, text
 from compliance.reason.google_network.model import Endpoint, Fabric, Gap, Host, Peering, Route, Rule, Spoke, Subnet
+from compliance.reason.google_network.names import by_id, ids_of
 from compliance.reason.google_network.parse_hosts import parse_instance, parse_subnet
 from compliance.reason.google_network.parse_joins import (
     hub_name,
@@ -78,10 +79,9 @@ class _Loader:
     def subnetwork(self, own: str, project: str, data: Data, _up: tuple[str, ...]) -> None:
         self.subnets[own] = parse_subnet(own, project, data)
 
-    def instance(self, own: str, project: str, data: Data, ancestors: tuple[str, ...]) -> None:
+    def instance(self, own: str, project: str, data: Data, _up: tuple[str, ...]) -> None:
         self.hosts += parse_instance(own, project, data)
-        number = next((node for node in ancestors if node.startswith("projects/")), project)
-        self.numbered[f"{number}/{own.split('/', 2)[-1].rpartition('/')[0]}/{data.get('id')}"] = own
+        self.numbered[f"{project}/{own.split('/', 2)[-1].rpartition('/')[0]}/{data.get('id')}"] = own
 
     def firewall(self, own: str, _project: str, data: Data, _up: tuple[str, ...]) -> None:
         if not flag(data, "disabled", own):
@@ -231,9 +231,11 @@ def load(assets: Iterable[Mapping[str, Any]]) -> Fabric:
     """
     loader = _Loader()
     seen: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for asset in assets:
-        if _kind(asset) in _READERS:
-            seen[_kind(asset), str(asset.get("name", ""))].append(asset)
+    wanted = [asset for asset in assets if _kind(asset) in _READERS]
+    ids = ids_of(wanted)
+    for asset in wanted:
+        named = {**asset, "name": by_id(asset.get("name"), ids), "resource": by_id(asset.get("resource"), ids)}
+        seen[_kind(asset), str(named["name"])].append(named)
     for found in seen.values():
         described = [(asset, data) for asset in found if (data := _data(asset)) is not None]
         if not described:

@@ -151,13 +151,14 @@ class Nat:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A subnet with all of its blocks."""
+    """A subnet with all of its blocks; `private_access` says that it has Private Google Access."""
 
     id: str
     project: str
     network: str
     region: str
     blocks: tuple[Block, ...]
+    private_access: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compliance.reason.google_network.fields import Data, address, block, part, parts, required, short, text, texts
+from compliance.reason.google_network.fields import (
+    Data,
+    address,
+    block,
+    flag,
+    part,
+    parts,
+    required,
+    short,
+    text,
+    texts,
+)
 from compliance.reason.google_network.model import Host, Subnet
 from compliance.reason.google_network.parse_joins import region_of
 
@@ -21,7 +32,8 @@ def parse_subnet(own: str, project: str, data: Data) -> Subnet:
     written += [text(item, "ipCidrRange", own) for item in parts(data, "secondaryIpRanges", own)]
     found = dict.fromkeys(block(each, own) for each in written if each)
     region = region_of(text(data, "region", own)) or region_of(own)
-    return Subnet(own, project, short(required(data, "network", own)), region, tuple(found))
+    private = flag(data, "privateIpGoogleAccess", own)
+    return Subnet(own, project, short(required(data, "network", own)), region, tuple(found), private)
 
 
 def parse_instance(own: str, project: str, data: Data) -> Iterator[Host]:

@@ -42,6 +42,15 @@ def is_public(block: Block) -> bool:
     return not any(block.subnet_of(private) for private in _NOT_PUBLIC)
 
 
+def only_google(blocks: tuple[Block, ...]) -> bool:
+    """Whether blocks hold nothing but addresses of Google's own services."""
+
+    def within(block: Block, own: Block) -> bool:
+        return block.version == own.version and block.network_address in own and block.broadcast_address in own
+
+    return bool(blocks) and all(any(within(block, own) for own in GOOGLE_APIS) for block in blocks)
+
+
 def _is_public(address: Address) -> bool:
     return is_public(ipaddress.ip_network(address))
 

@@ -11,13 +11,21 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from compliance.errors import ComplianceError
-from compliance.reason.google_network.deliver import deliver, enter, leave
+from compliance.reason.google_network.deliver import deliver, enter, leave, to_google
 from compliance.reason.google_network.ends import End, resolve
 from compliance.reason.google_network.model import Block, Fabric, Gap, Host
 from compliance.reason.google_network.outcome import Fate
 from compliance.reason.google_network.parse_rules import protocol_number
 from compliance.reason.google_network.private_service import through_endpoints
-from compliance.reason.google_network.ranges import classes, cuts, number, public_addresses, rules_of, spread
+from compliance.reason.google_network.ranges import (
+    classes,
+    cuts,
+    number,
+    only_google,
+    public_addresses,
+    rules_of,
+    spread,
+)
 from compliance.reason.google_network.rules import Packet
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN
 
@@ -139,14 +147,16 @@ def _fates(
             for from_, to in _addresses(start, end, source, target, marks):
                 for protocol, at in headers:
                     packet = Packet(from_, to, protocol, at)
-                    yield packet, _fate(fabric, packet, source, target)
+                    yield packet, _fate(fabric, packet, source, target, google=only_google(end.blocks))
     yield from _to_balancers(fabric, start, end, headers)
 
 
-def _fate(fabric: Fabric, packet: Packet, source: Host | None, target: Host | None) -> Fate:
+def _fate(fabric: Fabric, packet: Packet, source: Host | None, target: Host | None, *, google: bool) -> Fate:
     if source is None:
         assert target is not None
         return enter(fabric, packet, target)
+    if target is None and google:
+        return to_google(fabric, packet, source)
     return leave(fabric, packet, source) if target is None else deliver(fabric, packet, source, target)
 
 

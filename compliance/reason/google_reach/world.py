@@ -221,6 +221,7 @@ class World:
             stay_out: networks that it certainly does not ask from.
         """
         request = open_request(permission, self.target(resource, name), attacker.principal, not_from=stay_out)
+        request = replace(request, not_before=self.estate.read_at)
         documents = replace(
             self.documents(resource),
             borders=self.borders(request.target.nodes, attacker.sources),

@@ -11,7 +11,7 @@ from compliance.reason.network.model import Route, Subnet, TransitAttachment
 from compliance.reason.network.routing import next_transit_steps
 from compliance.reason.network.search import Search
 
-_SITES = frozenset({"vpn", "vpn-concentrator", "direct-connect-gateway", "connect", "client-vpn", "network-function"})
+SITES = frozenset({"vpn", "vpn-concentrator", "direct-connect-gateway", "connect", "client-vpn", "network-function"})
 """Attachments that lead out of the facts, to a network of one's own."""
 
 
@@ -53,6 +53,10 @@ def to_peering(search: Search, flow: Flow, route: Route, vpc: str, _subnet: str 
 def to_transit(search: Search, flow: Flow, route: Route, vpc: str, subnet: str | None) -> None:
     """Into a transit gateway through the VPC's attachment, which must have a subnet in the sender's zone."""
     gateway = route.target
+    known = search.network.transit_gateways.get(gateway)
+    if known is not None and known.state in ("deleting", "deleted"):
+        search.block(flow, "transit gateway", gateway, f"is {known.state}")
+        return
     attachment = search.network.attachment_of_vpc.get((gateway, vpc))
     if attachment is None:
         if _all_attachments_known(search, gateway):
@@ -150,7 +154,7 @@ def _leave(search: Search, flow: Flow, came_by: TransitAttachment, target: str) 
             return
         across = flow.through("transit gateway attachment", target, f"peering to {far.gateway}", flow.space)
         _look_up(search, replace(across, direct=False), far)
-    elif attachment.kind in _SITES:
+    elif attachment.kind in SITES:
         to_site(search, flow, attachment.resource or target, f"leaves through {target} ({attachment.kind})")
     else:
         search.unknown(flow, target, f"attachment of kind {attachment.kind},")
@@ -189,8 +193,13 @@ def to_site(search: Search, flow: Flow, name: str, text: str) -> None:
     outside = flow.space.towards(goal.outside) if not goal.internet else flow.space.towards(())
     if outside:
         search.deliver(replace(flow, space=outside), "private connection", name, text)
-    else:
-        search.block(flow, "private connection", name, f"{text}; the network behind it is not in the facts")
+        return
+    search.block(flow, "private connection", name, f"{text}; the network behind it is not in the facts")
+    moved = flow.visiting("private connection")
+    if moved is not None:
+        # what that network does is not known: it may send the packets back in by another connection
+        back = replace(moved, sender=None).lacking(f"routes of the network behind {name}")
+        from_site(search, back, frozenset(), besides=name)
 
 
 def to_vpn_gateway(search: Search, flow: Flow, route: Route, vpc: str, _subnet: str | None) -> None:
@@ -202,18 +211,22 @@ def to_vpn_gateway(search: Search, flow: Flow, route: Route, vpc: str, _subnet: 
     to_site(search, flow, route.target, f"leaves through {route.target}")
 
 
-def from_site(search: Search, flow: Flow, only: frozenset[str]) -> None:
-    """Packets of a network of one's own, in by every VPN gateway and site attachment (or by those of `only`)."""
+def from_site(search: Search, flow: Flow, only: frozenset[str], besides: str = "") -> None:
+    """Packets of a network of one's own, in by every VPN gateway and site attachment (or by those of `only`).
+
+    They do not come in by `besides`.
+    """
     network = search.network
     wanted = only | {gateway for name, gateway in network.vpn_gateways.items() if name in only}
     for gateway in network.gateways.values():
-        if gateway.kind == "vpn" and (not only or gateway.id in wanted):
+        if gateway.kind == "vpn" and gateway.id != besides and (not only or gateway.id in wanted):
             for vpc in gateway.vpcs:
                 entered = flow.through("gateway", gateway.id, f"enters {vpc} by VPN or Direct Connect", flow.space)
                 _past_gateway(search, replace(entered, entered="outside", direct=False), gateway.id, vpc)
     for attachment in network.attachments.values():
         is_wanted = not only or bool({attachment.resource, attachment.id} & wanted)
-        if attachment.kind in _SITES and attachment.state == "available" and is_wanted:
+        is_wanted = is_wanted and besides not in (attachment.resource, attachment.id)
+        if attachment.kind in SITES and attachment.state == "available" and is_wanted:
             _look_up(search, replace(flow, entered="outside", direct=False), attachment)
 
 

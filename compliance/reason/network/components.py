@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from compliance.reason.network.between import SITES
 from compliance.reason.network.internet import gateways_by_vpc
 from compliance.reason.network.network import Network
 from compliance.reason.network.privatelink import balancer_interfaces, service_of
 
+_SITE = "networks behind private connections"
 _LEADING_OUT = frozenset({"internet", "carrier", "egress-only", "nat"})
 
 
@@ -49,12 +51,17 @@ class _Groups:
 def components(network: Network) -> Components:
     """The components of the network's VPCs."""
     groups = _Groups()
-    wild: set[str] = set(network.vpcs) if network.contradictory else set()
+    wild: set[str] = set(network.vpcs) if network.contradictory or network.cut_short else set()
     leaving: set[str] = set()
     for peering in network.peerings.values():
         groups.join(peering.sides[0][0], peering.sides[1][0])
     for attachment in network.attachments.values():
         groups.join(attachment.resource or attachment.id, attachment.gateway)
+        if attachment.kind in SITES:
+            groups.join(attachment.gateway, _SITE)
+    for gateway in network.gateways.values():
+        for vpc in gateway.vpcs if gateway.kind == "vpn" else ():
+            groups.join(vpc, _SITE)
     for table in network.route_tables.values():
         for route in table.routes:
             if route.kind in _LEADING_OUT:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,18 @@ def _read(path: Path, shown: str) -> Mapping[str, Any] | None:
             '{"Vpcs": […]} (was --query used?)',
         )
     return content
+
+
+def cut_short(documents: Iterable[FactDocument]) -> tuple[str, ...]:
+    """Listings of which the last page is missing: every page that was given says `NextToken`."""
+    ended: dict[tuple[str, str | None, str | None], bool] = {}
+    sources: dict[tuple[str, str | None, str | None], str] = {}
+    for document in documents:
+        for key in (name for name, value in document.content.items() if isinstance(value, list)):
+            listing = (key, document.account, document.region)
+            ended[listing] = ended.get(listing, False) or not document.content.get("NextToken")
+            sources.setdefault(listing, document.source)
+    return tuple(f"the last page of {listing[0]} ({sources[listing]})" for listing, done in ended.items() if not done)
 
 
 def region_in(text: str) -> str | None:

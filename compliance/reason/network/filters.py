@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from compliance.reason.network.addresses import ANY, Ranges, covered, union
 from compliance.reason.network.flow import Explain, Flow
 from compliance.reason.network.hosts import UNFILTERED, hosts_of_vpc
-from compliance.reason.network.model import AclRule, GroupRule, Interface, NetworkAcl
+from compliance.reason.network.model import AclRule, GroupRule, Interface, NetworkAcl, Peering
 from compliance.reason.network.network import Network
 from compliance.reason.network.space import NOTHING, Box, Packet, Space, answers, header_text
 
@@ -82,16 +82,20 @@ def _reference_holds(network: Network, interface: Interface, rule: GroupRule, fl
     if way == "":
         return sender.vpc == interface.vpc
     if way == "peering":
-        shown = {side[2] for side in network.peerings[name].sides}
-        regions = {network.vpcs[v].region for v in (sender.vpc, interface.vpc) if v in network.vpcs}
-        regions = (shown if None not in shown else regions) - {None}
         wanted = rule.reference.peering if rule.reference else None
-        return len(regions) < 2 and wanted in (None, name)
+        return _in_one_region(network, network.peerings[name]) and wanted in (None, name)
     if way == "transit":
         gateway = network.transit_gateways.get(name)
         ends = [network.attachment_of_vpc.get((name, vpc)) for vpc in (sender.vpc, interface.vpc)]
         return gateway is not None and gateway.group_references and all(e and e.group_references for e in ends)
     return False
+
+
+def _in_one_region(network: Network, peering: Peering) -> bool:
+    """Whether both VPCs are in one Region, as far as is told: groups can be referenced only there."""
+    shown = {side[2] for side in peering.sides}
+    regions = {network.vpcs[side[0]].region for side in peering.sides if side[0] in network.vpcs}
+    return len((shown if None not in shown else regions) - {None}) < 2
 
 
 def _members(network: Network, interface: Interface, rule: GroupRule) -> tuple[Ranges, str | None]:
@@ -102,6 +106,7 @@ def _members(network: Network, interface: Interface, rule: GroupRule) -> tuple[R
         side[0]
         for peering in network.peerings.values()
         if peering.status == "active" and interface.vpc in (peering.sides[0][0], peering.sides[1][0])
+        if _in_one_region(network, peering)
         for side in peering.sides
     }
     found = [network.interfaces[i] for i in network.interfaces_of_group.get(name, ())]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from compliance.reason.network.addresses import Blocks
 from compliance.reason.network.collect import Collector
-from compliance.reason.network.documents import FactDocument
+from compliance.reason.network.documents import FactDocument, cut_short
 from compliance.reason.network.model import (
     Endpoint,
     EndpointService,
@@ -33,7 +33,8 @@ class Network:
     """Every object of the facts by id, and the indexes that the walk uses. Build it with `load`.
 
     `contradictory` names objects that were described twice in different words; they are left out, so whatever
-    depends on them comes out indeterminate. `assumed` lists what was filled in because no fact spoke of it.
+    depends on them comes out indeterminate. `assumed` lists what was filled in because no fact spoke of it. With a
+    listing in `cut_short` nothing is called unreachable.
     """
 
     vpcs: dict[str, Vpc] = field(default_factory=dict)
@@ -61,6 +62,7 @@ class Network:
     contradictory: dict[str, str] = field(default_factory=dict)
     assumed: dict[str, str] = field(default_factory=dict)
     unread: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    cut_short: tuple[str, ...] = ()
     table_of_subnet: dict[str, str] = field(default_factory=dict)
     main_table: dict[str, str] = field(default_factory=dict)
     table_of_gateway: dict[str, str] = field(default_factory=dict)
@@ -120,6 +122,7 @@ def _index(found: Collector) -> Network:
         access_exclusions=tuple(found.access_exclusions.items.values()),
         contradictory=found.contradictory,
         unread=found.unread,
+        cut_short=cut_short(found.documents),
         assumed=found.assumed,
         table_of_subnet={subnet: t.id for t in all_tables for subnet in t.subnets},
         main_table={t.vpc: t.id for t in all_tables if t.main},

@@ -47,6 +47,8 @@ def parse_group_rule(record: Record) -> tuple[str, bool, GroupRule]:
 
 def parse_network_acl(record: Record) -> NetworkAcl:
     """One item of `NetworkAcls`; an entry matches its IPv4 or its IPv6 block."""
+    if "Entries" not in record.fields:
+        raise ComplianceError(record.place, "lacks the field Entries; give the response as the AWS CLI printed it")
     rules = [_acl_rule(item) for item in record.children("Entries")]
     return NetworkAcl(
         id=record.required("NetworkAclId"),

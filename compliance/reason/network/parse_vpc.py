@@ -74,6 +74,8 @@ def parse_subnet(record: Record) -> Subnet:
 
 def parse_route_table(record: Record, prefix_lists: Mapping[str, Blocks]) -> RouteTable:
     """One item of `RouteTables`; destinations that are prefix lists are resolved against the lists given."""
+    if "Routes" not in record.fields:
+        raise ComplianceError(record.place, "lacks the field Routes; give the response as the AWS CLI printed it")
     main, subnets, gateways = False, [], []
     for item in record.children("Associations"):
         if item.child("AssociationState").text("State") in ("disassociated", "disassociating", "failed"):
@@ -112,10 +114,17 @@ def _parse_route(record: Record, prefix_lists: Mapping[str, Blocks]) -> Route:
         blocks=blocks,
         kind=kind,
         target=target,
-        active=record.text("State") in (None, "active"),
+        active=_state(record) == "active",
         propagated=record.text("Origin") == "EnableVgwRoutePropagation",
         by_list=prefix_list is not None,
     )
+
+
+def _state(record: Record) -> str:
+    state = record.text("State") or "active"
+    if state not in ("active", "blackhole", "filtered"):
+        raise ComplianceError(f"{record.place}.State", f"is {state!r}, but must be active, blackhole or filtered")
+    return state
 
 
 def _target(record: Record) -> tuple[str, str]:

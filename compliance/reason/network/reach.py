@@ -124,6 +124,8 @@ def _decide(network: Network, start: End, end: End, header: Header, *, one_way: 
             obstacles = {o: o.depth for o in search.obstacles}
     if missing:
         return Reach(INDETERMINATE, missing=tuple(missing), assumed=tuple(assumed))
+    if network.cut_short:
+        return Reach(INDETERMINATE, missing=network.cut_short)
     closest = sorted(obstacles, key=lambda o: (-o.depth, o.id, o.reason))
     if not closest:
         closest = [_nothing_to_send(start, end)]

@@ -14,13 +14,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from compliance.reason.gcp.cel.patterns import compiled
 from compliance.reason.gcp.cel.values import OPEN, Failure, Open, OpenMap
 
 _DURATION: Final = re.compile(r"([+-]?)((?:\d+(?:\.\d*)?|\.\d+)(?:h|ms|m|s|us|ns))+")
 _UNIT: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _FIXED_ZONE: Final = re.compile(r"([+-]?)(\d{1,2}):(\d{2})")
-_NOT_RE2: Final = re.compile(r"\\[1-9]|\(\?<?[=!]|\(\?>|\(\?\(")
-_LONGEST_PATTERN: Final = 1000
 
 
 def _plain(value: Any) -> bool:
@@ -36,6 +35,7 @@ def equal(left: Any, right: Any) -> Any:
     for one, other in ((left, right), (right, left)):
         if isinstance(one, Open):
             known_not = isinstance(other, str) and one.excludes(other)
+            known_not = known_not or (isinstance(other, datetime) and one.after is not None and other < one.after)
             wrong_type = one.prefix is not None and _plain(other) and not isinstance(other, str)
             return False if known_not or wrong_type else OPEN
         if isinstance(one, OpenMap):
@@ -60,13 +60,25 @@ def _differ(left: Any, right: Any) -> Any:
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
     def ordered(left: Any, right: Any) -> Any:
         if not (_plain(left) and _plain(right)):
-            return OPEN
+            return _of_times(compare, left, right)
         comparable = (_number(left) and _number(right)) or (
             type(left) is type(right) and isinstance(left, str | bytes | bool | datetime | timedelta)
         )
         return compare(left, right) if comparable else Failure("values that have no order")
 
     return ordered
+
+
+def _of_times(compare: Callable[[Any, Any], bool], left: Any, right: Any) -> Any:
+    """A comparison with a time of which only the earliest is known: settled if every later one agrees with it."""
+    less = compare(1, 2)
+    if isinstance(left, Open) and left.after is not None and isinstance(right, datetime):
+        at_first = compare(left.after, right)
+        return at_first if at_first is not less else OPEN
+    if isinstance(right, Open) and right.after is not None and isinstance(left, datetime):
+        at_first = compare(left, right.after)
+        return at_first if at_first is less else OPEN
+    return OPEN
 
 
 def _in(item: Any, held: Any) -> Any:
@@ -126,12 +138,8 @@ def _starts_with(text: Any, beginning: Any) -> Any:
 
 
 def _matches(text: str, pattern: str) -> Any:
-    if len(pattern) > _LONGEST_PATTERN or _NOT_RE2.search(pattern):
-        return Failure("not a regular expression of RE2")
-    try:
-        return re.search(pattern, text) is not None
-    except re.error as error:
-        return Failure(f"not a regular expression: {error}")
+    expression = compiled(pattern)
+    return OPEN if expression is None else expression.search(text) is not None
 
 
 def extract(text: str, template: str) -> Any:
@@ -272,6 +280,13 @@ def _convert(value: Any) -> Any:
     return value if isinstance(value, str) else str(value) if _number(value) else Failure("string() of such a value")
 
 
+def _boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    words = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+    return words.get(value.lower(), Failure("bool() of such a text")) if isinstance(value, str) else Failure("bool()")
+
+
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "_==_": equal,
     "_!=_": _differ,
@@ -294,6 +309,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "string": _known(_convert),
     "int": _known(lambda a: int(a) if isinstance(a, str | int | float) else Failure("int() of such a value")),
     "double": _known(float),
+    "bool": _known(_boolean),
     "dyn": lambda a: a,
     "inIpRange": _known(_in_ranges),
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 
@@ -16,11 +17,13 @@ class Open:
 
     Attributes:
         prefix: what it certainly begins with, if it is text; None if not even the type is known.
+        after: the time before which it certainly is not, if it is a time.
         excluding: texts that it certainly is not; one that ends in `*` excludes everything with that beginning.
     """
 
     prefix: str | None = None
     excluding: tuple[str, ...] = ()
+    after: datetime | None = None
 
     def excludes(self, text: str) -> bool:
         """Whether the value is certainly not this text."""

@@ -64,3 +64,20 @@ def test_people_get_sentences(tmp_path):
     said = run(written(tmp_path, OPEN)).stdout
     assert said.startswith("projects/a → projects/b: reachable\npacket: source 10.1.0.10")
     assert "peering" in said
+
+
+def test_pages_are_read_to_the_last(tmp_path):
+    page = {"assets": OPEN[:3], "nextPageToken": "more"}
+    (tmp_path / "1.json").write_text(json.dumps(page))
+    done = run(tmp_path, "--json")
+    assert done.exit_code == 2
+    assert "nextPageToken" in json.loads(done.stdout)["error"]["reason"]
+    (tmp_path / "2.json").write_text("\ufeff" + json.dumps({"assets": OPEN[3:]}), encoding="utf-8")
+    assert run(tmp_path, "--json").exit_code == 1
+
+
+def test_an_error_answer_is_no_empty_page(tmp_path):
+    (tmp_path / "projects-c.json").write_text(json.dumps({"error": {"code": 403, "message": "denied"}}))
+    done = run(written(tmp_path, OPEN), "--json")
+    assert done.exit_code == 2
+    assert "403" in json.loads(done.stdout)["error"]["reason"]

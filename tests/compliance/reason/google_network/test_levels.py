@@ -163,3 +163,15 @@ def test_the_subnet_of_a_machine_need_not_be_described_for_its_region():
     assert sub("b") == "projects/b/regions/r1/subnetworks/b"
     assert disposition(*base, regional(net("b"), "r1", ALLOW)) == "reachable"
     assert disposition(*base, regional(net("b"), "r9", ALLOW)) == "unreachable"
+
+
+@pytest.mark.parametrize(("number", "expected"), [("2", "unreachable"), ("1", "reachable")])
+def test_links_may_name_a_project_by_number(number, expected):
+    named = f"{V1}projects/{number}/global/networks/b"
+    shut = policy("organizations/5", rule(1, "deny", proto="all", targetResources=[named], **ALL))
+    assert disposition(*joined(firewall("b", "in", **IN), shut)) == expected
+    neighbours = [network("b"), subnet("b"), machine("b"), machine("b", "other", ip="10.2.0.11")]
+    opened = firewall("b", "in", **IN)
+    opened["resource"]["data"]["network"] = named
+    ends = {"start": "10.2.0.10", "to": "10.2.0.11"}
+    assert (disposition(*neighbours, opened, **ends) == "reachable") == (number == "2")

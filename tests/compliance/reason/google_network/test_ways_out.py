@@ -167,3 +167,31 @@ def test_an_external_load_balancer_of_the_target_leaves_doubt_to_who_gets_out():
     facts = [network("a"), network("b"), subnet("a"), subnet("b"), machine("a", external=HOST), machine("b"), balancer]
     assert disposition(*facts) == "unreachable"
     assert disposition(*facts, route("a", "0.0.0.0/0")) == "indeterminate"
+
+
+VIP = "199.36.153.4/30"
+
+
+@pytest.mark.parametrize(
+    ("facts", "private", "expected"),
+    [
+        ([machine("a"), route("a", VIP)], True, "reachable"),
+        ([machine("a"), route("a", VIP)], False, "unreachable"),
+        ([machine("a"), route("a", VIP)], None, "indeterminate"),
+        ([machine("a")], True, "unreachable"),
+        ([machine("a", external=HOST), route("a", "0.0.0.0/0")], False, "reachable"),
+        (
+            [machine("a"), route("a", VIP), firewall("a", "no", deny=True, proto="all", direction="EGRESS")],
+            True,
+            "unreachable",
+        ),
+    ],
+)
+def test_googles_own_addresses_need_private_google_access(facts, private, expected):
+    place = subnet("a")
+    place["resource"]["data"]["privateIpGoogleAccess"] = private
+    described = [] if private is None else [place]
+    assert disposition(network("a"), *described, *facts, to=VIP) == expected
+    if expected == "reachable" and not private:
+        return
+    assert disposition(network("a"), *described, *facts, to="internet") == "unreachable", "it is not the internet"

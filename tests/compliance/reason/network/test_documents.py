@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compliance.errors import ComplianceError
-from compliance.reason.network import FactDocument, Network, reach, read_directory
+from compliance.reason.network import FactDocument, Network, reach, reach_all, read_directory
 
-from .rigs import Rig, peered
+from .rigs import Rig, peered, two_vpcs
 
 
 def write(rig: Rig, folder: Path) -> None:
@@ -135,3 +135,35 @@ def test_damaged_facts_give_an_answer_or_a_clear_error(facts: dict[str, Any]) ->
         assert error.place  # noqa: PT017 - either outcome is right, a traceback is not
         return
     assert answer.disposition in ("reachable", "unreachable", "indeterminate")
+
+
+def test_a_listing_without_its_last_page_leaves_nothing_unreachable() -> None:
+    rig = two_vpcs()
+    assert rig.says("vpc-a", "vpc-b") == "unreachable"
+    rig.facts["NextToken"] = "more"
+    answer = rig.reach("vpc-a", "vpc-b")
+    assert answer.disposition == "indeterminate"
+    assert "the last page of RouteTables (rig.json)" in answer.missing
+    tenants = {"a": ["vpc-a"], "b": ["vpc-b"]}
+    assert reach_all(rig.network(), tenants).of("a", "b").disposition == "indeterminate"
+    for key in [name for name in rig.facts if name != "NextToken"]:
+        rig.document({key: []}, "last.json")
+    assert rig.says("vpc-a", "vpc-b") == "unreachable"
+    assert peered().says("vpc-a", "vpc-b") == "reachable"
+
+
+@pytest.mark.parametrize(("key", "field"), [("RouteTables", "Routes"), ("NetworkAcls", "Entries")])
+def test_a_list_that_is_not_there_is_not_an_empty_one(key: str, field: str) -> None:
+    rig = peered()
+    rig.facts[key][0].pop(field)
+    with pytest.raises(ComplianceError, match=field):
+        rig.network()
+
+
+def test_a_route_is_in_a_known_state() -> None:
+    rig = peered()
+    rig.item("RouteTables", RouteTableId="rtb-a")["Routes"][-1]["State"] = "Active"
+    with pytest.raises(ComplianceError, match="blackhole"):
+        rig.network()
+    rig.item("RouteTables", RouteTableId="rtb-a")["Routes"][-1]["State"] = "blackhole"
+    assert rig.says("i-a", "i-b") == "unreachable"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from compliance.errors import ComplianceError
+from compliance.reason.network import reach_all
 
 from .rigs import Rig, allow, entry, peered, route, two_vpcs
 
@@ -201,3 +202,19 @@ def test_propagated_route_inside_the_vpc_gives_way_to_the_local_one() -> None:
     assert rig.says("i-a", "i-a3") == "reachable"
     rig.item("RouteTables", RouteTableId="rtb-a")["Routes"][-1]["Origin"] = "CreateRoute"
     assert rig.says("i-a", "i-a3") == "unreachable"
+
+
+def test_what_leaves_by_one_private_connection_may_come_back_by_another() -> None:
+    rig = two_vpcs()
+    for name in "ab":
+        attached = [{"VpcId": f"vpc-{name}", "State": "attached"}]
+        rig.add("VpnGateways", VpnGatewayId=f"vgw-{name}", State="available", VpcAttachments=attached)
+    assert rig.says("i-a", "i-b") == "unreachable"
+    rig.item("RouteTables", RouteTableId="rtb-a")["Routes"].append(route("10.2.0.0/16", "vgw-a"))
+    answer = rig.reach("i-a", "i-b")
+    assert (answer.disposition, answer.missing) == ("indeterminate", ("routes of the network behind vgw-a",))
+    tenants = {"a": ["vpc-a"], "b": ["vpc-b"]}
+    assert reach_all(rig.network(), tenants).of("a", "b").disposition == "indeterminate"
+    rig.item("VpnGateways", VpnGatewayId="vgw-b")["VpcAttachments"] = []
+    assert rig.says("i-a", "i-b") == "unreachable"
+    assert reach_all(rig.network(), tenants).of("a", "b").disposition == "unreachable"

@@ -125,3 +125,12 @@ def test_ipv6_over_peering_follows_its_own_routes() -> None:
     acl = rig.item("NetworkAcls", NetworkAclId="acl-b")
     acl["Entries"] = [e for e in acl["Entries"] if e.get("Ipv6CidrBlock") is None]
     assert rig.says("i-a", "i-b") == "unreachable"
+
+
+def test_nor_can_an_egress_rule_reference_a_group_across_regions() -> None:
+    rig = peered()
+    rig.item("SecurityGroups", GroupId="sg-a")["IpPermissionsEgress"] = [allow("sg-b")]
+    assert rig.says("i-a", "i-b") == "reachable"
+    peering = rig.item("VpcPeeringConnections", VpcPeeringConnectionId="pcx-1")
+    peering["RequesterVpcInfo"]["Region"], peering["AccepterVpcInfo"]["Region"] = "eu-west-1", "us-east-1"
+    assert rig.says("i-a", "i-b") == "unreachable"

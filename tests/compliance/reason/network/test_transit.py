@@ -313,3 +313,11 @@ def test_vpn_leads_to_the_block_behind_it_and_back() -> None:
     assert rig.says("192.168.1.0/24", "i-b") == "unreachable"
     rig.item("SecurityGroups", GroupId="sg-a")["IpPermissions"] = [allow("10.0.0.0/8")]
     assert rig.says("192.168.1.0/24", "i-a") == "unreachable"
+
+
+def test_a_deleted_gateway_carries_nothing() -> None:
+    rig = hub(routes=[transit_route("10.2.0.0/16", "b")])
+    gateway = rig.item("TransitGateways", TransitGatewayId="tgw-1")
+    assert rig.says("i-a", "i-b") == "reachable"
+    gateway["State"] = "deleting"
+    assert rig.says("i-a", "i-b") == "unreachable"
