@@ -34,24 +34,26 @@ def points_by_bucket(index: Index, builder: Builder) -> dict[str, list[AccessPoi
     return found
 
 
-def all_known(index: Index, builder: Builder, account: str, region: str) -> bool:
-    """Whether every access point that an account has to its buckets of a Region was read.
+def regions_known(index: Index, builder: Builder) -> dict[str, frozenset[str]]:
+    """By account the Regions of which every access point of it was read; `*` for a plan, which holds all.
 
-    `region` is empty if the listing of buckets does not say it. A plan holds all that it will make.
+    An account of which something is missing is left out.
     """
     if builder.source == "plan":
-        return not any(gap.account == account and "data" in gap.paths for gap in builder.gaps)
-    if any(fact.account == account and fact.api in _APIS for fact in index.unread):
-        return False
-    regions = {fact.region for fact in index.of(_LIST) if fact.account == account}
+        unsure = {gap.account for gap in builder.gaps if "data" in gap.paths}
+        return {account: frozenset("*") for account in builder.owners.by_account if account not in unsure}
+    unread = {fact.account for fact in index.unread if fact.api in _APIS}
+    several = {fact.account for fact in index.of(_LIST_OF_SEVERAL)}
     described = {
-        (fact.region, fact.params.get("Name") or fact.response.get("Name"))
-        for fact in index.of(_GET)
-        if fact.account == account
+        (fact.account, fact.region, fact.params.get("Name") or fact.response.get("Name")) for fact in index.of(_GET)
     }
-    listed = {(fact.region, p["Name"]) for fact, p in index.items(_LIST, "AccessPointList") if fact.account == account}
-    several = any(fact.account == account for fact in index.of(_LIST_OF_SEVERAL))
-    return several and bool(regions) and (not region or region in regions) and listed <= described
+    regions: dict[str, set[str]] = {}
+    for fact in index.of(_LIST):
+        regions.setdefault(fact.account, set()).add(fact.region)
+    for fact, point in index.items(_LIST, "AccessPointList"):
+        if (fact.account, fact.region, point["Name"]) not in described:
+            unread.add(fact.account)
+    return {account: frozenset(found) for account, found in regions.items() if account in several - unread}
 
 
 def _of_one_region(index: Index, builder: Builder, fact: Fact) -> AccessPoint:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from compliance.errors import ComplianceError
-from compliance.estate.access_point_facts import all_known, points_by_bucket
+from compliance.estate.access_point_facts import points_by_bucket, regions_known
 from compliance.estate.build import Builder, pairs, tags_of
 from compliance.estate.index import Index
 from compliance.estate.model import Endpoint, Resource
@@ -16,6 +16,7 @@ from compliance.reason.iam.s3 import S3Setting, parse_s3
 def buckets(index: Index, builder: Builder) -> None:
     """Buckets with policy, ACL, ownership, Block Public Access and access points."""
     points = points_by_bucket(index, builder)
+    regions = regions_known(index, builder)
     block_of = {
         f.account: f.response["PublicAccessBlockConfiguration"] for f in index.of("s3control:GetPublicAccessBlock")
     }
@@ -41,7 +42,7 @@ def buckets(index: Index, builder: Builder) -> None:
         }
         parsed = _setting(builder, setting, name, fact.account)
         arn = f"arn:aws:s3:::{name}"
-        known = all_known(index, builder, fact.account, item.get("BucketRegion") or "")
+        known = _covers(regions.get(fact.account, frozenset()), item.get("BucketRegion"))
         builder.add(
             Resource(arn, fact.account, owner, "bucket", "data", policy, s3=parsed, tags=pairs(tags), ways_known=known)
         )
@@ -50,6 +51,11 @@ def buckets(index: Index, builder: Builder) -> None:
                 parsed.ownership, "", parsed.bucket_acl, (), parsed.ignore_public_acls, parsed.restrict_public, point
             )
             builder.add(Resource(arn, fact.account, owner, "bucket", "data", policy, s3=through, tags=pairs(tags)))
+
+
+def _covers(regions: frozenset[str], region: str | None) -> bool:
+    """Whether a bucket's Region is among those read whole; one that the listing does not say is taken to be."""
+    return bool(regions) and (region is None or region in regions or "*" in regions)
 
 
 def _setting(builder: Builder, document: dict[str, Any], name: str, account: str) -> S3Setting:

@@ -76,9 +76,16 @@ class World:
         `network_open` says that this is not proved. Nor does it come from its principals or from a service that acts
         for it.
         """
-        ids = Unknown(True, "*", self._ids_outside(account))
-        found: dict[str, Value] = {**self.sources_outside(account), "aws:userid": ids}
-        return found if network_open else found | dict(self.networks_of(account))
+        found = self._outside.get((account, network_open))
+        if found is None:
+            found = {**self.sources_outside(account), "aws:userid": Unknown(True, "*", self._ids_outside(account))}
+            found |= {} if network_open else self.networks_of(account)
+            self._outside[account, network_open] = found
+        return found
+
+    @cached_property
+    def _outside(self) -> dict[tuple[str, bool], dict[str, Value]]:
+        return {}
 
     @cached_property
     def _ids(self) -> Mapping[str, frozenset[str]]:
