@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from compliance.errors import ComplianceError
-from compliance.reason.google_network.deliver import deliver, enter, leave, to_google
+from compliance.reason.google_network.deliver import behind, deliver, enter, leave, to_google
 from compliance.reason.google_network.ends import End, resolve
 from compliance.reason.google_network.model import Block, Fabric, Gap, Host
 from compliance.reason.google_network.narrow import Narrowing
@@ -150,8 +150,9 @@ def _fates(
             ends = [host.network for host in (source, target) if host is not None]
             for from_, to in _addresses(start, end, source, target, marks):
                 near, kinds = fabric, every
-                if target is None or (source is not None and to not in target.external):
-                    near = narrowing.between(source, from_, target, to)
+                if source is None or target is None or to not in target.external:
+                    inner = behind(to, target) if source is None and target is not None else to
+                    near = narrowing.between(source, from_, target, inner)
                     kinds = headers.of(near, ends)
                 for protocol, at in kinds:
                     packet = Packet(from_, to, protocol, at)
