@@ -82,7 +82,7 @@ def verify(kind: str, inputs: Inputs) -> Claims:
             certificates=given.certificates,
             trusted_keys=given.keys,
             roots=roots,
-            event_log=inputs.event_log or inputs.collateral,
+            event_log=inputs.collateral if inputs.event_log is None else inputs.event_log,
             nonce=inputs.nonce,
             now=inputs.at,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -53,6 +54,15 @@ def _synthetic(name: str) -> list[bytes]:
         return [rim(vendor, {0: ("True", "01" * 48), 1: ("False", "00" * 48)})]
     if name == "certificates":
         return [pem(vendor.root, vendor.middle)]
+    if name == "pcr-file":
+        selection = struct.pack("<IHB5x", 1, 11, 3) + bytes(15 * 8)
+        digests = struct.pack("<II", 1, 2) + 2 * (struct.pack("<H", 32) + bytes(64)) + bytes(6 * 66)
+        marshaled = struct.pack(">IHB3sII", 1, 11, 3, b"\x81\0\0", 1, 2) + 2 * (struct.pack(">H", 32) + bytes(32))
+        return [selection.replace(b"\x03\0\0", b"\x03\x81\0", 1) + digests, bytes(64), marshaled]
+    if name == "tpm-parts":
+        tpm = Tpm()
+        message = tpm.quote({0: bytes(32)})
+        return [b"\xfe\xfe".join([message, tpm.sign(message), tpm.public, pem(vendor.root), boot_log()])]
     if name == "policy":
         return [b"maximum_age_seconds: 60\nreference_sets: [{name: a, version: 1, pcrs: {sha384: {4: ['00']}}}]\n"]
     return [b'{"decision":"allowed","tenant":"acme"}']

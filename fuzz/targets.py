@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import serialization
 from attestation.certificates import load_certificates
 from attestation.errors import AttestationError
 from attestation.kinds import nvidia_rim
+from attestation.kinds.tpm_parts import assemble
+from attestation.kinds.tpm_pcr_file import read_pcr_file
 from attestation.ledger.entry import read_line
 from attestation.nitro_issuer import make_root
 from attestation.policy import AppraisalPolicy, load_policy
@@ -56,6 +58,15 @@ def _manifest(data: bytes) -> None:
     nvidia_rim.read(data, 0, AT)
 
 
+def _pcr_file(data: bytes) -> None:
+    read_pcr_file(data, (("sha256", (0, 7)),))
+
+
+def _parts(data: bytes) -> None:
+    """Files apart: the input cut at a byte that parts rarely hold."""
+    assemble({f"part{number}": part for number, part in enumerate(data.split(b"\xfe\xfe"))})
+
+
 def _ledger(data: bytes) -> None:
     read_line(data, "fuzz")
 
@@ -67,6 +78,8 @@ TARGETS: dict[str, Target] = {
     "policy": _policy,
     "rim": _manifest,
     "ledger": _ledger,
+    "pcr-file": _pcr_file,
+    "tpm-parts": _parts,
 }
 
 

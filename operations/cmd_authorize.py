@@ -102,9 +102,13 @@ def _print(document: Any) -> None:
 
 
 def _tell(answer: dict[str, Any], prefix: str) -> None:
+    from compliance.report.neutral import printable  # noqa: PLC0415
+
     if "error" in answer:
-        sys.stderr.write(f"{prefix}malformed: {answer['error']['place']}: {answer['error']['reason']}\n")
+        said = f"{answer['error']['place']}: {answer['error']['reason']}"
+        sys.stderr.write(f"{prefix}malformed: {printable(said)}\n")
         return
-    sys.stdout.write(f"{prefix}{answer['decision']}: {answer['decidedBy']['text']}\n")
+    sys.stdout.write(f"{prefix}{answer['decision']}: {printable(answer['decidedBy']['text'])}\n")
     for reason in answer["explain"]:
-        sys.stdout.write(f"    {reason['effect']:14} {reason['policy']} {reason['statement'] or ''}\n")
+        named = printable(f"{reason['policy']} {reason['statement'] or ''}")
+        sys.stdout.write(f"    {reason['effect']:14} {named}\n")

@@ -174,7 +174,7 @@ def trail(
     try:
         held = json.loads(keys.read_text(encoding="utf-8"))
         found = check_trail(folder, held)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CommandError(f"{keys}: cannot be read: {error}") from error
     except EvidenceError as error:
         raise CommandError(str(error)) from error

@@ -103,7 +103,7 @@ def _write(proofs: Proofs, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with (out / "obligations.jsonl").open("w", encoding="utf-8") as file:
         for obligation in (*proofs.obligations, *proofs.locks, *proofs.outside):
-            file.write(json.dumps(obligation.as_json(), ensure_ascii=False) + "\n")
+            file.write(json.dumps(obligation.as_json()) + "\n")
     with (out / "proof.json").open("w", encoding="utf-8") as file:
         _print(proofs, file)
     sys.stderr.write(f"proof: {out / 'proof.json'}, {out / 'obligations.jsonl'}\n")
@@ -113,14 +113,14 @@ def _print(proofs: Proofs, file: TextIO) -> None:
     """The document, pair by pair, so that a thousand tenants fit."""
     file.write('{"pairs": [')
     for index, pair in enumerate(proofs.pairs()):
-        file.write(("," if index else "") + "\n" + json.dumps(pair, ensure_ascii=False))
+        file.write(("," if index else "") + "\n" + json.dumps(pair))
     rest = {
         "locks": [lock.as_json() for lock in proofs.locks],
         "outside": [leak.as_json() for leak in proofs.outside],
         "summary": proofs.count(),
         "coverage": proofs.coverage,
     }
-    file.write("\n],\n" + json.dumps(rest, ensure_ascii=False)[1:] + "\n")
+    file.write("\n],\n" + json.dumps(rest)[1:] + "\n")
 
 
 def _show(proofs: Proofs) -> None:
@@ -129,6 +129,7 @@ def _show(proofs: Proofs) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     from compliance.estate.model import PATHS  # noqa: PLC0415
+    from compliance.report.neutral import printable  # noqa: PLC0415
 
     console = Console()
     if len(proofs.tenants) <= _SHOWN:
@@ -152,7 +153,7 @@ def _show(proofs: Proofs) -> None:
         for finding in findings[:3]:
             console.print(
                 Text(
-                    f"{finding.verdict}  {attacker} → {victim}  {path}  {'; '.join(finding.reasons)}",
+                    f"{finding.verdict}  {attacker} → {victim}  {path}  {printable('; '.join(finding.reasons))}",
                     style=_MARKS[finding.verdict][1],
                 )
             )
@@ -160,14 +161,18 @@ def _show(proofs: Proofs) -> None:
         for finding in findings[:3]:
             console.print(
                 Text(
-                    f"{finding.verdict}  anyone → {victim}  {path}  {'; '.join(finding.reasons)}",
+                    f"{finding.verdict}  anyone → {victim}  {path}  {printable('; '.join(finding.reasons))}",
                     style=_MARKS[finding.verdict][1],
                 )
             )
-    for lock in broken[:20]:
+    for leak in proofs.outside[:20]:
+        why = printable("; ".join(leak.reasons))
         console.print(
-            Text(f"{lock.verdict}  {lock.to}  {lock.subject}  {lock.resource}: {'; '.join(lock.reasons)}", style="red")
+            Text(f"{leak.verdict}  {leak.attacker} → {leak.to}  {leak.path}  {why}", style=_MARKS[leak.verdict][1])
         )
+    for lock in broken[:20]:
+        why = printable(f"{lock.resource}: {'; '.join(lock.reasons)}")
+        console.print(Text(f"{lock.verdict}  {lock.to}  {lock.subject}  {why}", style="red"))
     unread, unknown = proofs.coverage["unread"], proofs.coverage["unknown"]
     console.print(
         f"considered: {', '.join(f'{number} {kind}' for kind, number in proofs.coverage['considered'].items())}"

@@ -75,8 +75,11 @@ def _json_keys(data: bytes) -> dict[str, rsa.RSAPublicKey]:
             key = jwt.algorithms.RSAAlgorithm.from_jwk(dict(entry))
         except (jwt.InvalidKeyError, ValueError, KeyError, TypeError, binascii.Error) as error:
             raise AttestationError(f"token keys: key {index} is not usable: {error}") from error
+        name = str(entry.get("kid", index))
+        if name in found:
+            raise AttestationError(f"token keys: two keys with the id {name!r}: keep one of the two")
         if isinstance(key, rsa.RSAPublicKey):
-            found[str(entry.get("kid", index))] = key
+            found[name] = key
     return found
 
 

@@ -77,6 +77,8 @@ def verify(
             checks += [_chain_used(prefix, chain, path), _fwid_check(prefix, report, chain[0])]
             values |= {"leaf_sha256": fingerprint(chain[0]), "leaf": chain[0].subject.rfc4514_string()}
             checks += _architecture_check(prefix, device, chain[0])
+            if given and device.certificates:
+                checks.append(_given_check(prefix, given, path))
         checks += _nonce_checks(prefix, report, device, nonce)
         checks += _measurement_checks(prefix, report, rims)
         listed.append(values)
@@ -125,6 +127,17 @@ def _chain_used(prefix: str, chain: tuple[x509.Certificate, ...], path: Path) ->
         not unused,
         expected="every certificate of the chain on the path",
         actual=unused or "all",
+    )
+
+
+def _given_check(prefix: str, given: tuple[x509.Certificate, ...], path: Path) -> Check:
+    """Certificates given beside evidence that carries its own chain say what is expected on that chain."""
+    strangers = [c.subject.rfc4514_string() for c in given if c not in path.certificates]
+    return judged(
+        f"{prefix}certificates_given",
+        not strangers,
+        expected="every certificate given on the device's own path",
+        actual=strangers or "so",
     )
 
 

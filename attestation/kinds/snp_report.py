@@ -15,6 +15,12 @@ from attestation.text import binary, plain
 REPORT_SIZE = 0x4A0
 SIGNED_SIZE = 0x2A0
 VCEK, VLEK, UNSIGNED = 0, 1, 7
+_NESTED = ("snp", "sev_snp", "sevsnp")
+"""What an object of several kinds of evidence calls this one."""
+_REPORTS = ("report", "attestation_report", "snp_report", "outblob")
+_CERTIFICATES = ("vcek", "vlek", "ask", "asvk", "ark", "certificates", "certs", "cert_chain", "certificate_chain")
+_TABLES = ("auxblob", "certificate_table")
+"""Linux's configfs-tsm hands the report out as `outblob` and the certificate table as `auxblob`."""
 _ZERO_GUID = bytes(16)
 _POLICY_BITS = {
     16: "smt_allowed",
@@ -191,24 +197,37 @@ def _from_json(evidence: bytes) -> Wrapped:
     document = load_json(evidence, "SNP evidence")
     if not isinstance(document, Mapping):
         raise AttestationError("SNP evidence: expected a JSON object")
-    certificates = []
-    for name in ("vcek", "vlek", "ask", "ark", "certificates"):
-        value = document.get(name)
-        for entry in value if isinstance(value, list) and value and isinstance(value[0], str) else [value]:
-            if entry:
-                pem = isinstance(entry, str) and "-----BEGIN" in entry
-                certificates.append(entry.encode() if pem else binary(entry, name))
+    for name in _NESTED:
+        if isinstance(document.get(name), Mapping):
+            document = document[name]
+    certificates = [raw for name in _CERTIFICATES for raw in _certificates(document.get(name), name)]
+    for name in _TABLES:
+        if document.get(name):
+            certificates += _table(binary(document[name], name))
     if document.get("hcl_report"):
         inner = _from_hcl(binary(document["hcl_report"], "hcl_report"))
         return Wrapped("azure-hcl", inner.report, tuple(certificates), inner.runtime_claims)
-    for name in ("report", "attestation_report", "snp_report"):
+    for name in _REPORTS:
         if document.get(name):
             report = binary(document[name], name)
             if report[:4] == b"HCLA":
                 inner = _from_hcl(report)
                 return Wrapped("azure-hcl", inner.report, tuple(certificates), inner.runtime_claims)
             return Wrapped("json", report, tuple(certificates))
-    raise AttestationError("SNP evidence: no `report`, `attestation_report` or `hcl_report` in the JSON")
+    raise AttestationError(f"SNP evidence: none of {', '.join(_REPORTS)} and hcl_report is in the JSON")
+
+
+def _certificates(value: Any, name: str) -> list[bytes]:
+    """Certificates as PEM, base64 or numbers, in lists and objects of them: `{"cert_type": …, "data": …}` too."""
+    if not value:
+        return []
+    if isinstance(value, Mapping):
+        inner = [value["data"]] if "data" in value else list(value.values())
+        return [raw for entry in inner for raw in _certificates(entry, name)]
+    if isinstance(value, list) and not isinstance(value[0], int):
+        return [raw for entry in value for raw in _certificates(entry, name)]
+    pem = isinstance(value, str) and "-----BEGIN" in value
+    return [value.encode() if pem else binary(value, name)]
 
 
 def _table(data: bytes) -> tuple[bytes, ...]:

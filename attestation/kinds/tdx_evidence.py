@@ -10,6 +10,7 @@ from attestation.errors import AttestationError
 from attestation.text import binary, plain
 
 _SPEC_ID = b"Spec ID Event03"
+_QUOTES = ("quote", "td_quote", "tdx_quote", "intel_quote", "raw_quote", "outblob")
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,11 @@ def _from_json(text: bytes) -> TdxEvidence:
     document = load_json(text, "TDX evidence")
     if not isinstance(document, Mapping):
         raise AttestationError("TDX evidence: expected a JSON object")
-    value = next((document[name] for name in ("quote", "td_quote", "tdx_quote") if document.get(name)), None)
+    if isinstance(document.get("tdx"), Mapping):  # Intel Trust Authority's client, which names each kind it asks for
+        document = document["tdx"]
+    value = next((document[name] for name in _QUOTES if document.get(name)), None)
     if value is None:
-        raise AttestationError("TDX evidence: the JSON has no `quote`, `td_quote` or `tdx_quote`")
+        raise AttestationError(f"TDX evidence: the JSON has none of {', '.join(_QUOTES)}")
     if isinstance(value, str):
         value = value.removeprefix("0x")
     logs = (document[name] for name in ("cc_eventlog", "ccel", "event_log") if document.get(name))

@@ -18,7 +18,7 @@ from attestation.kinds.hcl import check_hcl_report
 from attestation.kinds.tpm_evidence import SignedQuote, TpmEvidence, certified_key, read
 from attestation.kinds.tpm_key import ak_checks, spki, trust_checks
 from attestation.kinds.tpm_quote import bare, covered, nonce_checks, quote_checks
-from attestation.result import Check, Claims, failed, not_evaluated
+from attestation.result import Check, Claims, compare, failed, not_evaluated
 from attestation.tcg import replay
 from attestation.tcg.algorithms import digest
 from attestation.tcg.event_types import SEPARATOR
@@ -127,10 +127,15 @@ def _key(
     certificates: tuple[x509.Certificate, ...],
 ) -> tuple[PublicKey, list[Check]]:
     """The attestation key: as the file gives it, from Azure's report, or the one of those given that signed."""
+    if parsed.hcl_report is not None:
+        bound, checks = check_hcl_report(parsed.hcl_report)
+        if parsed.key is not None:
+            checks.append(
+                compare("hcl_key", spki(bound).hex(), spki(parsed.key).hex(), "the report's key and the file's")
+            )
+        return bound, checks
     if parsed.key is not None:
         return parsed.key, []
-    if parsed.hcl_report is not None:
-        return check_hcl_report(parsed.hcl_report)
     assert parsed.quote is not None
     given = [*trusted_keys, *(certified_key(c) for c in certificates if may_issue(c, 0))]
     if not given:

@@ -182,9 +182,9 @@ def _object(document: Mapping[str, Any]) -> TpmEvidence:
             raise AttestationError("TPM evidence: neither a quote (`quote`, `tpm_quote.message`) nor an `event_log`")
         return TpmEvidence("event-log", event_log=event_log, pcrs=read_pcrs(document.get("pcrs")))
     signature = quote.get("signature", quote.get("sig", document.get("signature")))
-    hcl = document.get("hcl_report", document.get("report"))
-    report = binary(hcl, "hcl_report") if hcl else None
     key, public, certificates = _ak(document)
+    hcl = document.get("hcl_report", document.get("report") if key is None else None)
+    report = binary(hcl, "hcl_report") if hcl else None
     given = document.get("nonce", quote.get("nonce"))
     raw = binary(message, "quote")
     pcrs = quote.get("pcrs", document.get("pcrs"))

@@ -131,7 +131,8 @@ def parse_signature(data: bytes, key: PublicKey, bare_hash: str = "sha256") -> S
     if algorithm not in HASHES:
         raise AttestationError(f"TPMT_SIGNATURE: hash {algorithm:#x} is not one of {sorted(HASHES.values())}")
     if scheme == ECDSA:
-        r, s = (int.from_bytes(reader.tpm2b(name, 128), "big") for name in ("r", "s"))
+        longest = (key.key_size + 7) // 8 if isinstance(key, ec.EllipticCurvePublicKey) else 128
+        r, s = (int.from_bytes(reader.tpm2b(name, longest), "big") for name in ("r", "s"))
         value = utils.encode_dss_signature(r, s)
     else:
         value = reader.tpm2b("signature", 1024)

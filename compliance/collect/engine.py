@@ -23,17 +23,21 @@ from compliance.collect.pages import PageError, paging_of
 from compliance.collect.rates import Buckets
 from compliance.collect.redact import redacted
 from compliance.collect.request import Answer, Place, Request
-from compliance.facts.canonical import instant, jsonable
+from compliance.facts.canonical import digest, instant, jsonable
 from compliance.facts.fact import Fact, Status
 
 ATTEMPTS = 4
 FIRST_PAUSE = 0.1
-MAX_PAGES = 10_000
+MAX_PAGES = 2_000
+"""Pages after which a list is taken for one that never ends; IAM's own would hold 200,000 principals by then."""
 MAX_POLLS = 20
 IN_FLIGHT = 2
 """Requests handed to the pool at a time, for each worker: none waits for work, and none looks through a long list."""
 OPENINGS = 2
 """First requests of a family under way while others wait: each may have to make a client, one after the other."""
+
+ODD = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What botocore's parsers raise over an answer that is not of the model's form."""
 
 Recorder = Callable[[Fact], None]
 Earlier = Mapping[tuple[str, str, str, str], Fact]
@@ -91,15 +95,18 @@ class Engine:
         paging = paging_of(request.service, request.operation, client)
         params: dict[str, Any] | None = dict(request.params)
         follows: list[tuple[Place, Request]] = []
-        for _ in range(request.pages or MAX_PAGES):
+        asked: set[str] = set()
+        for page in range(1, (request.pages or MAX_PAGES) + 1):
             assert params is not None
+            asked.add(digest(jsonable(params)))
             fact, answer = self._answered(client, place, request, params)
             if answer is None:
                 break
             try:
                 following = paging.next_params(params, answer)
                 follows += [(place, next_) for next_ in request.then(answer, place)]
-            except (PageError, KeyError, TypeError, AttributeError) as error:
+                _expect_an_end(following, asked, page)
+            except (PageError, LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
                 self.record(_malformed(fact, f"{type(error).__name__}: {error}"))
                 break
             if following is None:
@@ -144,7 +151,7 @@ class Engine:
                 request_id = str(raw.pop("ResponseMetadata", {}).get("RequestId", ""))
                 status, error, answer = Status.OK, None, jsonable(redacted(request.api, raw))
                 break
-            except (ClientError, BotoCoreError, ResponseParserError, ValueError, TypeError) as problem:
+            except (ClientError, BotoCoreError, ResponseParserError, *ODD) as problem:
                 ended = datetime.now(UTC)
                 status, error = classify(problem)
                 if error["code"] in request.absent:
@@ -169,6 +176,18 @@ class Engine:
             request_id=request_id,
         )
         return fact, answer
+
+
+def _expect_an_end(following: dict[str, Any] | None, asked: set[str], page: int) -> None:
+    """Raises `PageError` if the next page was asked for before, or if there are too many to believe in an end."""
+    if following is None:
+        return
+    if digest(jsonable(following)) in asked:
+        msg = "the token for the next page is one that was used before"
+        raise PageError(msg)
+    if page == MAX_PAGES:
+        msg = f"more than {MAX_PAGES} pages"
+        raise PageError(msg)
 
 
 def _malformed(fact: Fact, why: str) -> Fact:

@@ -77,7 +77,7 @@ def classify(error: Exception) -> tuple[Status, dict[str, str]]:
         return Status.MALFORMED, {"code": name, "message": message}
     if isinstance(error, aws.HTTPClientError | aws.ConnectionError):
         return Status.FAILED, {"code": name, "message": message}
-    if isinstance(error, aws.ParamValidationError | aws.UnknownServiceError | aws.UnknownEndpointError):
+    if isinstance(error, aws.UnknownServiceError | aws.UnknownEndpointError):
         return Status.UNIMPLEMENTED, {"code": name, "message": message}
     return Status.MALFORMED, {"code": name, "message": message}
 

@@ -47,6 +47,10 @@ class Paging:
                 msg = f"`{self.more}` is set and none of {', '.join(self.outputs)} is"
                 raise PageError(msg)
             return None
+        odd = [name for name, value in tokens.items() if not isinstance(value, str)]
+        if odd:
+            msg = f"the token for the next page is no text ({', '.join(odd)})"
+            raise PageError(msg)
         if all(params.get(name) == value for name, value in tokens.items()):
             msg = f"the token for the next page is the one just used ({', '.join(tokens)})"
             raise PageError(msg)

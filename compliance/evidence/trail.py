@@ -32,6 +32,8 @@ DIGESTS = "CloudTrail-Digest"
 LARGEST = 512 << 20
 """Bytes that a file may unpack to; CloudTrail closes a log file long before."""
 ALGORITHM = "SHA256withRSA"
+LONGEST = 1024
+"""Bytes of an object's key in S3."""
 
 
 class Kind(StrEnum):
@@ -180,7 +182,11 @@ def _log_file(folder: Path, digest: Digest, entry: Mapping[str, Any]) -> Iterato
     if not path.resolve().is_relative_to(folder.resolve()):
         yield Finding(Kind.CHANGED, digest.key, f"it names {key}, which lies outside")
         return
-    if not path.is_file():
+    try:
+        here = path.is_file()
+    except OSError:  # a name that no file can have
+        here = False
+    if not here:
         yield Finding(Kind.CHANGED, key, f"{digest.key} speaks of it, and it is not here")
         return
     try:
@@ -229,13 +235,31 @@ def _read(folder: Path, path: Path) -> Digest:
         said = json.loads(text)
         missing = [name for name in _MEMBERS if name not in said]
         unlogged = [one for one in said["logFiles"] if "s3Object" not in one or "hashValue" not in one]
+        odd = [] if missing or unlogged else list(_odd(said))
     except (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError, RecursionError) as error:
         msg = f"{path}: not a digest file ({error}); copy it from the bucket again"
         raise EvidenceError(msg) from error
     if missing or unlogged:
         msg = f"{path}: not a digest file: it lacks {', '.join(missing) or 'object or hash of a log file'}"
         raise EvidenceError(msg)
+    if odd:
+        msg = f"{path}: not a digest file: {', '.join(odd)}; copy it from the bucket again"
+        raise EvidenceError(msg)
     return Digest(path.relative_to(folder).as_posix(), text, said)
+
+
+def _odd(said: Mapping[str, Any]) -> Iterator[str]:
+    """What in a digest is of another kind than CloudTrail writes."""
+    texts = {name: said[name] for name in _MEMBERS if name != "logFiles"}
+    if said.get("previousDigestS3Object") is not None:
+        texts |= {name: said.get(name) for name in ("previousDigestS3Object", "previousDigestHashValue")}
+    for number, entry in enumerate(said["logFiles"], start=1):
+        texts |= {f"{name} of log file {number}": entry[name] for name in ("s3Object", "hashValue")}
+    for name, value in texts.items():
+        if not isinstance(value, str):
+            yield f"{name} is {type(value).__name__}, not text"
+        elif "\0" in value or len(value) > LONGEST or value.encode("utf-8", "replace").decode("utf-8") != value:
+            yield f"{name} is no text that CloudTrail writes"
 
 
 def _public_keys(answer: Mapping[str, Any]) -> dict[str, rsa.RSAPublicKey]:

@@ -20,7 +20,7 @@ from compliance.reason.iam.context import Value
 from compliance.reason.reach.attacker import Attacker, as_identity, step
 from compliance.reason.reach.world import World
 
-_ACTION: Final = "sts:AssumeRoleWithWebIdentity"
+ACTION: Final = "sts:AssumeRoleWithWebIdentity"
 _BOUND: Final = 400
 _ACCOUNTS: Final = "accounts.google.com"
 _ATTESTATION: Final = "confidentialcomputing.googleapis.com"
@@ -43,7 +43,7 @@ def google_tokens(proofs: Proofs, estate: Estate, world: World) -> Iterator[Take
                 if tenant == role.owner or (role.owner != PLATFORM and role.owner not in proofs.tenants):
                     continue
                 result = _best(estate, world, role, provider, host, tenant)
-                yield from _noted(proofs, world, role, tenant, host, result)
+                yield from noted(proofs, world, role, tenant, host, result)
 
 
 def _issuers(role: Resource) -> Iterator[tuple[str, str]]:
@@ -61,14 +61,14 @@ def _best(estate: Estate, world: World, role: Resource, provider: str, host: str
     held, elsewhere, unknown = _subjects(estate.google, host, tenant)
     doubt: Possibility | None = None
     for subject in (*held, elsewhere, unknown):
-        result = _attempt(world, role, provider, {f"{host}:sub": subject})
+        result = attempt(world, role, provider, {f"{host}:sub": subject})
         if result.verdict == "possible" and subject is not unknown:
             return result
         if result.verdict != "impossible":
             doubt = Possibility(
                 "undecided", result.decision, None, f"whether {tenant} holds a token that it trusts is not known"
             )
-    return doubt or _attempt(world, role, provider, {f"{host}:sub": elsewhere})
+    return doubt or attempt(world, role, provider, {f"{host}:sub": elsewhere})
 
 
 def _subjects(google: GoogleEstate | None, host: str, tenant: str) -> tuple[list[Value], Value, Value]:
@@ -89,17 +89,17 @@ def _subjects(google: GoogleEstate | None, host: str, tenant: str) -> tuple[list
     return machines, (f"{_MACHINE}elsewhere-1/zones/us-central1-a/instances/1",), Unknown(False, f"{_MACHINE}*", known)
 
 
-def _attempt(world: World, role: Resource, provider: str, known: dict[str, Value]) -> Possibility:
+def attempt(world: World, role: Resource, provider: str, known: dict[str, Value]) -> Possibility:
+    """Whether a role can be assumed with a token of a provider of which some claims are known."""
     account = world.account(role.account)
-    request = open_request(_ACTION, role.arn, role.account, Principal("federated", provider), known)
+    request = open_request(ACTION, role.arn, role.account, Principal("federated", provider), known)
     rcps = account.rcps if account is not None else ()
     return possible(request, Documents(resource=role.policy, rcps=rcps), _BOUND)
 
 
-def _noted(
-    proofs: Proofs, world: World, role: Resource, tenant: str, host: str, result: Possibility
-) -> Iterator[Taken]:
-    subject = f"{_ACTION} with a token of {host}"
+def noted(proofs: Proofs, world: World, role: Resource, tenant: str, host: str, result: Possibility) -> Iterator[Taken]:
+    """Adds what was found of a tenant and a role that trusts tokens; yields the role if the tenant can take it."""
+    subject = f"{ACTION} with a token of {host}"
     reasons = (f"{subject}: {result.why or result.decision.decided_by.text}",)
     if result.verdict == "impossible":
         proofs.obligations.append(Obligation(tenant, role.owner, "role", subject, role.arn, "proved", reasons))

@@ -7,16 +7,35 @@ encryption context; none of them can name the resource's own account when anothe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from compliance.estate.model import Resource
 from compliance.prove.goals import goals_of
 from compliance.prove.result import Finding
-from compliance.reason.iam import Documents, Principal, Unknown, open_request, possible
+from compliance.reason.iam import ABSENT, Documents, Principal, Unknown, open_request, possible
 from compliance.reason.iam.context import Value
+from compliance.reason.iam.policy import Statement
 from compliance.reason.reach.attacker import keys_of_the_way, step
 from compliance.reason.reach.world import World
 
 _BOUND = 400
+_SAYS_SERVICE: Final = ("aws:principalisawsservice", "aws:principalservicename", "aws:principalservicenameslist")
+_ANY_SERVICE: Final = "logging.s3.amazonaws.com"
+
+
+def _let_in(statement: Statement) -> Iterator[str]:
+    """The services that a statement allows by name, or by asking of everybody that it is a service."""
+    if not statement.allow:
+        return
+    everybody = statement.not_principal
+    for element in statement.principals or ():
+        if element.type == "Service" and not statement.not_principal:
+            yield element.text
+        everybody = everybody or element.text == "*"
+    asked = {condition.key: condition for condition in statement.conditions if condition.key in _SAYS_SERVICE}
+    if everybody and asked:
+        named = [value.text for condition in asked.values() for value in condition.values]
+        yield from [name for name in named if name.endswith(".amazonaws.com") and "*" not in name] or [_ANY_SERVICE]
 
 
 def deputy_findings(world: World, resource: Resource) -> Iterator[tuple[Finding, str]]:
@@ -24,24 +43,19 @@ def deputy_findings(world: World, resource: Resource) -> Iterator[tuple[Finding,
     if resource.policy is None or resource.kind == "role":
         # A role is assumed by a service only when somebody of its own account passes it.
         return
-    services = {
-        element.text
-        for statement in resource.policy.policy.statements
-        if statement.allow
-        for element in statement.principals or ()
-        if element.type == "Service"
-    }
+    services = {name for statement in resource.policy.policy.statements for name in _let_in(statement)}
     own = (resource.account, *world.platform_accounts)
     foreign: dict[str, Value] = {
-        "aws:SourceAccount": Unknown(True, "*", own),
-        "aws:SourceOwner": Unknown(True, "*", own),
-        "aws:SourceArn": Unknown(True, "*", tuple(f"arn:*:*:*:{account}:*" for account in own)),
+        **world.sources_outside(*own),
         "kms:CallerAccount": Unknown(True, "*", own),
         "kms:EncryptionContext:aws:logs:arn": Unknown(True, "*", tuple(f"arn:*:logs:*:{account}:*" for account in own)),
         "kms:EncryptionContext:aws:cloudtrail:arn": Unknown(
             True, "*", tuple(f"arn:*:cloudtrail:*:{account}:*" for account in own)
         ),
         "aws:PrincipalAccount": Unknown(True, "*", own),
+        # A service is no principal of an account or organisation, and comes through no endpoint of the owner's.
+        **dict.fromkeys(("aws:PrincipalArn", "aws:userid", "aws:PrincipalOrgID", "aws:PrincipalOrgPaths"), ABSENT),
+        **world.networks_of(resource.account),
     }
     account = world.account(resource.account)
     rcps = account.rcps if account is not None else ()

@@ -8,6 +8,7 @@ first.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from compliance.estate.model import EVERYONE, PATHS, PLATFORM, Estate, Resource
 from compliance.prove.cross_cloud import Taken, google_tokens
@@ -16,6 +17,8 @@ from compliance.prove.goals import goals_of
 from compliance.prove.google import prove_google
 from compliance.prove.locks import prove_locks
 from compliance.prove.network import NetworkProof, prove_network
+from compliance.prove.outsiders import open_to_outsiders
+from compliance.prove.public_tokens import public_tokens
 from compliance.prove.result import Finding, Obligation, Proofs, Verdict
 from compliance.reason.iam import Possibility
 from compliance.reason.reach.attacker import Attacker, step
@@ -39,9 +42,10 @@ def prove(estate: Estate, tenants: Iterable[str] | None = None) -> Proofs:
     _note_gaps(proofs, estate)
     open_goals = _against_strangers(proofs, world, network)
     _against_tenants(proofs, world, network, open_goals)
+    proofs.outside += open_to_outsiders(world, open_goals)
     _note_handovers(proofs, estate)
     prove_locks(proofs, world)
-    for taken in google_tokens(proofs, estate, world):
+    for taken in chain(google_tokens(proofs, estate, world), public_tokens(proofs, world)):
         _with_taken_role(proofs, world, network, taken)
     prove_google(proofs, estate)
     _ground(proofs, estate, network)
@@ -123,7 +127,7 @@ def _against_tenants(proofs: Proofs, world: World, network: NetworkProof, open_g
 
 
 def _with_taken_role(proofs: Proofs, world: World, network: NetworkProof, taken: Taken) -> None:
-    """What a tenant reaches with a role that it took with a token of Google's."""
+    """What a tenant reaches with a role that it took with a token."""
     for resource in world.estate.resources:
         if resource.owner == taken.tenant or not _judged(resource, proofs):
             continue
@@ -223,5 +227,6 @@ def _ground(proofs: Proofs, estate: Estate, network: NetworkProof) -> None:
 OUT_OF_KNOWLEDGE = (
     "services that no collector reads: a resource policy or share of theirs is not seen",
     "the management account and the platform's own roles are trusted, as far as no tenant can take them over",
+    "whom a role's trust names at a public issuer of tokens (an organisation of GitHub's) is taken for its owner",
     "AWS itself, and channels below its interfaces (timing, power, co-location)",
 )

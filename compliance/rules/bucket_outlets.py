@@ -63,7 +63,7 @@ def _access_points(view: View, _resource: Resource) -> Outcome:
         policy = view.one("s3control:GetAccessPointPolicy", AccountId=view.account, Name=point["Name"])
         if detail.get("NetworkOrigin") != "VPC":
             problems.append(f"access point {point['Name']} is reachable from the internet")
-        if policy and (found := guests(policy["Policy"], {view.account})):
+        if policy is not None and (found := guests(policy["Policy"], {view.account})):
             problems.append(f"access point {point['Name']} allows {', '.join(found)}")
     return judge_problems(problems, f"{len(points)} access points, none open to others")
 

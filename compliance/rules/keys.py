@@ -30,7 +30,7 @@ def _rotates(view: View, resource: Resource) -> Outcome:
     if resource.data.get("KeySpec", "SYMMETRIC_DEFAULT") != "SYMMETRIC_DEFAULT":
         return failed(f"a key of type {resource.data['KeySpec']} cannot rotate automatically; none is foreseen here")
     status = view.one("kms:GetKeyRotationStatus", KeyId=resource.data["KeyId"])
-    if status is None or not status["KeyRotationEnabled"]:
+    if status is None or status["KeyRotationEnabled"] is not True:
         return failed("automatic rotation is off")
     period = status.get("RotationPeriodInDays", 365)
     ceiling = view.scope.rotation_ceiling_days
@@ -39,12 +39,15 @@ def _rotates(view: View, resource: Resource) -> Outcome:
     )
 
 
+def _metadata(view: View, key_id: str) -> dict[str, Any]:
+    return dict((view.one("kms:DescribeKey", KeyId=key_id) or {})["KeyMetadata"])
+
+
 def _enabled(view: View, resource: Resource) -> Outcome:
     purpose, key_id = resource.data
     if key_id is None:
         return failed(f"there is no key for {purpose}")
-    described = view.one("kms:DescribeKey", KeyId=key_id) or {}
-    state = described.get("KeyMetadata", {}).get("KeyState", "unknown")
+    state = _metadata(view, key_id)["KeyState"]
     if view.tenant.state != "active":
         return passed(f"the tenant is {view.tenant.state} and the key is {state}")
     return decide(state == "Enabled", "the key is enabled", f"the key is {state}")
@@ -79,8 +82,8 @@ def _deletion(view: View, resource: Resource) -> Outcome:
     purpose, key_id = resource.data
     if key_id is None:
         return failed(f"there is no key for {purpose}")
-    metadata = (view.one("kms:DescribeKey", KeyId=key_id) or {}).get("KeyMetadata", {})
-    pending = metadata.get("KeyState") == "PendingDeletion"
+    metadata = _metadata(view, key_id)
+    pending = metadata["KeyState"] == "PendingDeletion"
     expected = view.tenant.state in {"offboarding", "shredded"}
     return decide(
         not pending or expected, "not scheduled for deletion", f"will be deleted on {metadata.get('DeletionDate')}"

@@ -20,9 +20,18 @@ CREDENTIAL_REPORT = "iam:GetCredentialReport"
 
 
 def report(view: View) -> list[dict[str, str]]:
-    """The rows of the credential report."""
+    """The rows of the credential report.
+
+    Raises:
+        ValueError: the text has no such columns: nobody may be concluded from it to be without a key.
+    """
     content = (view.one(CREDENTIAL_REPORT) or {})["Content"]
-    return list(csv.DictReader(io.StringIO(content)))
+    read = csv.DictReader(io.StringIO(content))
+    lacking = {"user", "arn", "password_enabled", "access_key_1_active"} - set(read.fieldnames or ())
+    if lacking:
+        msg = f"the credential report has no columns {', '.join(sorted(lacking))}"
+        raise ValueError(msg)
+    return list(read)
 
 
 def _report_rows(view: View) -> Iterator[Resource]:

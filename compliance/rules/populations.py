@@ -39,8 +39,10 @@ def tenant_buckets(view: View) -> Iterator[Resource]:
 def keys(view: View) -> Iterator[Resource]:
     """Every key that the account's owner manages and that is not about to be deleted; `data` is its metadata."""
     for listed in view.items("kms:ListKeys", "Keys"):
-        described = view.one("kms:DescribeKey", KeyId=listed["KeyId"])
-        metadata = described["KeyMetadata"] if described else {}
+        metadata = (view.one("kms:DescribeKey", KeyId=listed["KeyId"]) or {})["KeyMetadata"]
+        if "KeyId" not in metadata:
+            msg = f"what kms:DescribeKey says of {listed['KeyId']} names no key"
+            raise ValueError(msg)
         if metadata.get("KeyManager", "CUSTOMER") == "CUSTOMER" and metadata.get("KeyState") != "PendingDeletion":
             yield Resource(listed["KeyArn"], metadata)
 

@@ -34,10 +34,10 @@ def _policies_of(api: str, member: str, what: str, *listing: Any) -> Any:
 
 def _member(answer: dict[str, Any] | None, path: str) -> Any:
     value: Any = answer or {}
-    for part in path.split("."):
-        value = {} if value is None else value
-        if not isinstance(value, dict):
-            msg = f"{path} lies in {type(value).__name__}, not in an object"
+    for depth, part in enumerate(path.split(".")):
+        # Attributes are never empty: with them would go the policy that they hold.
+        if not isinstance(value, dict) or (depth and not value) or (answer is not None and not answer):
+            msg = f"{path} lies in {value!r}, not in an object that holds anything"
             raise TypeError(msg)
         value = value.get(part)
     return value

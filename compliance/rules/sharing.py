@@ -43,6 +43,9 @@ def _image_private(view: View, resource: Resource) -> Outcome:
 
 
 def _shared(view: View, permissions: list[dict[str, Any]]) -> Outcome:
+    if not isinstance(permissions, list):
+        msg = f"permissions are {type(permissions).__name__}, not a list"
+        raise TypeError(msg)
     names = view.fleet_accounts()
     who = [
         "everyone"
@@ -74,8 +77,8 @@ def _log_policies(view: View, _resource: Resource) -> Outcome:
 def _documents(view: View, _resource: Resource) -> Outcome:
     shared = []
     for entry in view.items("ssm:ListDocuments", "DocumentIdentifiers"):
-        answer = view.one("ssm:DescribeDocumentPermission", Name=entry["Name"], PermissionType="Share") or {}
-        who = [account for account in answer.get("AccountIds", []) if account != view.account]
+        held = view.items("ssm:DescribeDocumentPermission", "AccountIds", Name=entry["Name"], PermissionType="Share")
+        who = [account for account in held if account != view.account]
         shared += [f"{entry['Name']} with {', '.join(who)}"] if who else []
     return judge_problems(shared, "no document is shared")
 

@@ -90,10 +90,11 @@ def _no_acls(view: View, resource: Resource) -> Outcome:
     controls = view.one("s3:GetBucketOwnershipControls", Bucket=resource.data)
     ownership = [rule["ObjectOwnership"] for rule in controls["OwnershipControls"]["Rules"]] if controls else []
     acl = view.one("s3:GetBucketAcl", Bucket=resource.data) or {}
-    owner = acl.get("Owner", {}).get("ID")
+    owner = acl["Owner"]["ID"]
+    grants = view.items("s3:GetBucketAcl", "Grants", Bucket=resource.data)
     strangers = [
         grant["Grantee"].get("URI") or grant["Grantee"].get("ID", "?")
-        for grant in acl.get("Grants", [])
+        for grant in grants
         if grant["Grantee"].get("ID") != owner or grant["Grantee"].get("URI") in _EVERYONE
     ]
     problems = (

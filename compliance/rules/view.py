@@ -10,6 +10,16 @@ from compliance.facts.fact import Fact, Status
 from compliance.facts.scope import PLATFORM, Scope, TenantScope
 from compliance.graph import Graph
 
+MAY_LACK_THE_LIST = frozenset(
+    {
+        "budgets:DescribeBudgets",
+        "budgets:DescribeNotificationsForBudget",
+        "s3:ListBucketInventoryConfigurations",
+        "sqs:ListQueues",
+    }
+)
+"""Calls that answer without the list where nothing is in it; all others give an empty one."""
+
 
 class Unread(Exception):  # noqa: N818 -- not an error of the program: it is what the rule runner is told
     """A fact that a rule needs could not be collected; `sentence` names the API."""
@@ -76,8 +86,19 @@ class View:
         return [fact.response for fact in facts if fact.status is Status.OK]
 
     def items(self, api: str, member: str, account: str | None = None, **params: Any) -> list[Any]:
-        """The entries of a listing over all its pages and regions."""
-        return [item for answer in self.answers(api, account, **params) for item in answer.get(member, [])]
+        """The entries of a listing over all its pages and regions.
+
+        Raises:
+            KeyError, TypeError: an answer has no such list. It is not taken for an empty one.
+        """
+        found: list[Any] = []
+        for answer in self.answers(api, account, **params):
+            held = answer.get(member, []) if api in MAY_LACK_THE_LIST else answer[member]
+            if not isinstance(held, list):
+                msg = f"{member} is {type(held).__name__}, not a list"
+                raise TypeError(msg)
+            found += held
+        return found
 
     def by_region(self, api: str, **params: Any) -> list[tuple[str, dict[str, Any]]]:
         """The account's answers of a call that each region answers for itself, with the region.

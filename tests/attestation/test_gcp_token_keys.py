@@ -121,3 +121,10 @@ def test_a_short_key_is_malformed():
 def test_unreadable_keys_are_malformed(data):
     with pytest.raises(AttestationError, match="token keys"):
         load_keys(data)
+
+
+def test_two_keys_of_one_id_are_refused():
+    first, second = (json.loads(TokenIssuer().jwks())["keys"][0] for _ in range(2))
+    with pytest.raises(AttestationError, match="two keys with the id 'key-1'"):
+        load_keys(json.dumps({"keys": [first, second]}).encode())
+    assert set(load_keys(json.dumps({"keys": [first, {**second, "kid": "key-2"}]}).encode())) == {"key-1", "key-2"}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import struct
 from datetime import timedelta
 
 import cbor2
@@ -15,7 +16,8 @@ from attestation.errors import AttestationError
 from attestation.kinds.tdx_quote import parse as parse_quote
 from attestation.nitro_issuer import issue, make_root
 from attestation.policy import AppraisalPolicy
-from attestation.verify import Inputs, judge
+from attestation.tcg.tpm_structures import parse_signature
+from attestation.verify import Inputs, judge, verify
 from operations.cli import build
 from operations.errors import CommandError
 from tests.attestation.makers import (
@@ -31,8 +33,10 @@ from tests.attestation.makers import (
     pem,
     snp_report,
     tdx_quote,
+    tpm2b,
     variable,
 )
+from tests.attestation.test_layouts import azure
 
 ISSUER = TokenIssuer()
 BANKS = ("sha256", "sha384")
@@ -265,3 +269,121 @@ def test_only_the_header_of_es384_is_taken(run, header):
     document, root = nitro(header=header)
     code, said = run("nitro", document, root=root)
     assert (code, "cose_algorithm" in said) == (1, True)
+
+
+# --- SEV-SNP and NVIDIA: how others write it, and certificates that have nothing to do with it
+
+
+def certificate_table(*certificates):
+    """GUID, offset and length of each, a zero GUID, the certificates (AMD 56421)."""
+    at, entries, body = 24 * (len(certificates) + 1), b"", b""
+    for number, certificate in enumerate(certificates, 1):
+        der = certificate.public_bytes(DER)
+        entries += bytes([number]) * 16 + struct.pack("<II", at + len(body), len(der))
+        body += der
+    return entries + bytes(24) + body
+
+
+def test_snp_with_its_certificates_in_json(run):
+    vendor, other = Authority(), Authority()
+    report, leaf = snp_report(vendor)
+    root = pem(vendor.root)
+
+    def b64(data):
+        return base64.b64encode(data).decode()
+
+    def shapes(*chain):
+        ders = [c.public_bytes(DER) for c in chain]
+        texts = [pem(c).decode() for c in chain]
+        return [
+            {"report": b64(report), "cert_chain": "".join(texts)},
+            {"report": report.hex(), "cert_chain": texts},
+            {"attestation_report": b64(report), "certificates": [list(der) for der in ders]},
+            {"attestation_report": b64(report), "cert_chain": [{"cert_type": "?", "data": list(der)} for der in ders]},
+            {"report": b64(report), "certificate_chain": {str(n): b64(der) for n, der in enumerate(ders)}},
+            {"outblob": b64(report), "auxblob": b64(certificate_table(*chain))},
+            {"sev_snp": {"report": b64(report), "certs": texts}},
+        ]
+
+    for document in shapes(leaf, vendor.middle):
+        assert run("snp", as_bytes(document), root=root)[0] == 0, document.keys()
+    for document in [*shapes(leaf, other.middle), *shapes(snp_report(vendor)[1], vendor.middle)]:
+        assert run("snp", as_bytes(document), root=root)[0] == 1, document.keys()
+    for wrong in (
+        {"cert_chain": 7},
+        {"cert_chain": [7, "x"]},
+        {"cert_chain": ["?"]},
+        {"auxblob": "AAAA"},
+        {"certs": "?"},
+    ):
+        assert run("snp", as_bytes({"report": b64(report)} | wrong), root=root)[0] == 2, wrong
+    assert run("snp", as_bytes({"report": b64(report), "cert_chain": [None, {}]}), root=root)[0] == 1
+
+
+def test_a_tdx_quote_among_several_kinds(run):
+    intel = Authority(ec.SECP256R1())
+    quote = base64.b64encode(tdx_quote(intel)).decode()
+    root = pem(intel.root)
+    for document in ({"tdx": {"quote": quote}}, {"intel_quote": quote}, {"outblob": quote, "auxblob": ""}):
+        assert run("tdx", as_bytes(document), root=root)[0] == 0
+    assert run("tdx", as_bytes({"tdx": {"other": quote}}), root=root)[0] == 2
+
+
+def test_certificates_given_beside_a_devices_own(run):
+    vendor, other = Authority(), Authority()
+    report, leaf = nvidia_report(vendor)
+    chain = pem(leaf, vendor.middle, vendor.root)
+    device = {"evidence": base64.b64encode(report).decode(), "certificate": base64.b64encode(chain).decode()}
+    root = pem(vendor.root)
+    assert run("nvidia", as_bytes([device]), root=root)[0] == 0
+    assert run("nvidia", as_bytes([device]), root=root, certificates=chain)[0] == 0
+    code, said = run("nvidia", as_bytes([device]), root=root, certificates=pem(other.middle, other.root))
+    assert (code, "certificates_given" in said) == (1, True)
+
+
+# --- TPM
+
+
+def test_an_event_log_file_that_is_empty_is_not_no_event_log(run, tmp_path):
+    evidence = as_bytes(Tpm().evidence(boot_log()))
+    assert run("tpm", evidence)[0] == 0
+    assert run("tpm", evidence, **{"event-log": b""})[0] == 2
+    assert run("tpm", evidence, collateral=b"")[0] == 2
+
+
+def test_numbers_of_a_signature_are_no_longer_than_the_key():
+    machine = Tpm()
+    document = machine.evidence(boot_log())
+    signature = base64.b64decode(document["signature"])
+    r, s = signature[6:38], signature[40:72]
+    head = signature[:4]
+    for numbers in ((r, s), (r.lstrip(b"\0"), s)):
+        document["signature"] = base64.b64encode(head + tpm2b(numbers[0]) + tpm2b(numbers[1])).decode()
+        assert judge("tpm", Inputs(as_bytes(document), at=NOW), AppraisalPolicy()).accepted
+    for numbers in ((bytes(32), s), (r, bytes(32)), (b"", b"")):
+        document["signature"] = base64.b64encode(head + tpm2b(numbers[0]) + tpm2b(numbers[1])).decode()
+        assert not judge("tpm", Inputs(as_bytes(document), at=NOW), AppraisalPolicy()).accepted
+    document["signature"] = base64.b64encode(head + tpm2b(b"\0" + r) + tpm2b(s)).decode()
+    with pytest.raises(AttestationError, match="at most 32"):
+        judge("tpm", Inputs(as_bytes(document), at=NOW), AppraisalPolicy())
+
+
+def test_der_of_a_signature_has_one_form():
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    good = utils.encode_dss_signature(5, 7)
+    assert parse_signature(good, key).value == good
+    for wrong in (b"\x30\x07\x02\x02\0\x05\x02\x01\x07", b"\x30\x81\x06" + good[2:], good + b"\0", good[:-1], b"\x30"):
+        with pytest.raises(AttestationError, match="ECDSA signature"):
+            parse_signature(wrong, key)
+
+
+def test_a_key_beside_azures_report_must_be_the_reports():
+    vendor, machine = Authority(), Tpm(ecc=False)
+    document = azure(vendor, machine)
+    for key, expected in ((machine, set()), (Tpm(ecc=False), {"hcl_key"})):
+        document["ak_public"] = base64.b64encode(key.public).decode()
+        claims = verify("tpm", Inputs(as_bytes(document), at=NOW))
+        assert {check.name for check in claims.checks if check.ok is False} - {"ak_attributes"} == expected
+    document["hcl_report"] = "AAAA"
+    with pytest.raises(AttestationError, match="HCL"):
+        verify("tpm", Inputs(as_bytes(document), at=NOW))

@@ -115,8 +115,8 @@ def hcl_report(vendor, key, *, bound=True):
     return b"HCLA" + bytes(28) + report + runtime + bytes(64), leaf
 
 
-def azure(vendor, *, bound=True):
-    machine = Tpm(ecc=False)
+def azure(vendor, machine=None, *, bound=True):
+    machine = machine or Tpm(ecc=False)
     report, leaf = hcl_report(vendor, machine.key, bound=bound)
     pcrs = {0: b"\1" * 32}
     message = machine.quote(pcrs)

@@ -1,10 +1,13 @@
 """What tpm2-tools writes, made by tpm2-tools and a software TPM: accepted as it is, refused once anything changed."""
 
 import base64
+import contextlib
 import json
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from attestation.errors import AttestationError
@@ -196,6 +199,29 @@ def _failing(text, written, pcrs):
     key = (written / "ecc.tss").read_bytes()
     claims = verify("tpm", Inputs((text + "pcrs:\n" + listed).encode(), certificates=(key,), nonce=NONCE))
     return {check.name for check in claims.checks if check.ok is False}
+
+
+@given(
+    st.binary(max_size=2000), st.lists(st.tuples(st.sampled_from(["sha1", "sha256"]), st.tuples(st.integers(0, 23))))
+)
+def test_anything_is_a_pcr_file_or_an_error(data, quoted):
+    with contextlib.suppress(AttestationError):
+        found = read_pcr_file(data, quoted)
+        assert sum(len(value) for values in found.values() for value in values.values()) <= len(data)
+
+
+@given(st.data())
+def test_a_marshaled_file_holds_what_was_written(data):
+    banks = data.draw(st.lists(st.sampled_from([(4, "sha1", 20), (11, "sha256", 32), (12, "sha384", 48)]), unique=True))
+    expected, digests, selections = {}, [], []
+    for algorithm, name, size in banks:
+        indexes = data.draw(st.sets(st.integers(0, 23), min_size=1, max_size=5))
+        expected[name] = {i: data.draw(st.binary(min_size=size, max_size=size)) for i in sorted(indexes)}
+        digests += expected[name].values()
+        selections.append((algorithm, sum(1 << i for i in indexes)))
+    file = marshaled(selections, [digests[i : i + 8] for i in range(0, len(digests), 8)])
+    if banks:
+        assert read_pcr_file(file, ()) == expected
 
 
 # --- several files and folders at the command

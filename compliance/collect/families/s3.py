@@ -63,7 +63,7 @@ def _regional(place: Place) -> Iterator[Request]:
         expects=("PublicAccessBlockConfiguration",),
         absent=_NO_PUBLIC_BLOCK,
     )
-    yield Request("s3control:ListAccessPoints", params, then=_access_points)
+    yield Request("s3control:ListAccessPoints", params, expects=("AccessPointList",), then=_access_points)
     yield Request("s3control:ListAccessPointsForObjectLambda", params)
 
 

@@ -228,7 +228,9 @@ class _Evaluation:
     def _why_allowed(self) -> Reason:
         for finding in (self.resource, self.identity):
             for match in finding.allows:
-                if match.truth == TRUE and (finding is self.identity or match.named.direct or match.named.role):
+                # What opens a resource to another account is its own policy; to its own account it merely delegates.
+                grants = match.named.direct or match.named.role or not self.request.same_account
+                if match.truth == TRUE and (finding is self.identity or grants):
                     return _reason(match, "allows")
         if self.request.principal.kind == "root":
             return Reason("rule", "", "allows", "the root user has every permission in its own account")

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from compliance.errors import ComplianceError
 from compliance.reason.iam.context import Context, Unknown
-from compliance.reason.iam.globs import disjoint
+from compliance.reason.iam.globs import disjoint, string_regex
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, either
 
 PrincipalKind = Literal[
@@ -34,7 +34,7 @@ PrincipalKind = Literal[
 
 _ACCOUNT: Final = re.compile(r"\d{12}")
 _AWS_ARN: Final = re.compile(r"arn:([a-z0-9-]+):(iam|sts)::([A-Za-z0-9-]+):(.+)", re.DOTALL)
-_UNIQUE_ID: Final = re.compile(r"A(ROA|IDA|KIA|SIA|GPA|NPA|IPA|SCA|PKA|BIA|CCA)[A-Z0-9]+")
+UNIQUE_ID: Final = re.compile(r"A(ROA|IDA|KIA|SIA|GPA|NPA|IPA|SCA|PKA|BIA|CCA)[A-Z0-9]+")
 PRINCIPAL_TYPES: Final = ("AWS", "Service", "Federated", "CanonicalUser")
 
 
@@ -179,7 +179,7 @@ def _element(kind: str, entry: str, place: str) -> PrincipalElement:
         return PrincipalElement(kind, entry)
     if _ACCOUNT.fullmatch(entry):
         return PrincipalElement(kind, entry, Principal("root", f"arn:aws:iam::{entry}:root", entry, "root"))
-    if _UNIQUE_ID.fullmatch(entry) or "*" in entry or "?" in entry:
+    if UNIQUE_ID.fullmatch(entry) or "*" in entry or "?" in entry:
         return PrincipalElement(kind, entry)
     return PrincipalElement(kind, entry, parse_arn_principal(entry, place))
 
@@ -218,7 +218,7 @@ def _names(element: PrincipalElement, caller: Principal, context: Context) -> Na
 def _names_in_aws(element: PrincipalElement, caller: Principal, context: Context) -> Named:
     named = element.named
     if named is None:
-        return _names_by_id(element.text, caller, context) if _UNIQUE_ID.fullmatch(element.text) else NOBODY
+        return _names_by_id(element.text, caller, context) if UNIQUE_ID.fullmatch(element.text) else NOBODY
     if caller.kind == "anyone-else":
         return NOBODY if named.account in caller.besides else Named(UNKNOWN, UNKNOWN, UNKNOWN)
     if named.account != caller.account:
@@ -258,6 +258,11 @@ def _names_by_id(unique_id: str, caller: Principal, context: Context) -> Named:
         return NOBODY if not matches else Named(role=TRUE) if role else EVERYBODY
     own = context.get("aws:userid")
     if isinstance(own, Unknown):
+        if any(
+            string_regex((("glob", each),)).fullmatch(f"{unique_id}:any" if role else unique_id)
+            for each in own.excluding
+        ):
+            return NOBODY
         if role and disjoint((("glob", own.pattern),), (("literal", unique_id), ("glob", ":*"))):
             return NOBODY
         return Named(role=UNKNOWN) if role else Named(direct=UNKNOWN)

@@ -170,7 +170,14 @@ def _callers(request: Request, documents: Documents) -> list[Principal]:
     found.append(Principal("root", f"arn:aws:iam::{account}:root", account, "root"))
     own = request.context.get("aws:principalarn")
     barred = [string_regex((("glob", p),)) for p in own.excluding] if isinstance(own, Unknown) else []
-    return [each for each in dict.fromkeys(found) if not any(bar.fullmatch(each.role_arn) for bar in barred)]
+    ids = request.context.get("aws:userid")
+    barred_ids = [string_regex((("glob", p),)) for p in ids.excluding] if isinstance(ids, Unknown) else []
+    return [
+        each
+        for each in dict.fromkeys(found)
+        if not any(bar.fullmatch(each.role_arn) for bar in barred)
+        and not (each.unique_id and any(bar.fullmatch(each.unique_id) for bar in barred_ids))
+    ]
 
 
 def _settle_caller(request: Request, caller: Principal) -> Request:
@@ -183,7 +190,11 @@ def _settle_caller(request: Request, caller: Principal) -> Request:
         for key, value in request.context.items()
         if not (key in derived and isinstance(value, Unknown))
     }
-    return open_request(request.action, request.resource, request.resource_account, caller, kept)
+    settled = open_request(request.action, request.resource, request.resource_account, caller, kept)
+    own = request.context.get("aws:userid")
+    if isinstance(own, Unknown) and own.excluding and isinstance(settled.context.get("aws:userid"), Unknown):
+        return _with(settled, "aws:userid", own, "aws:userid")
+    return settled
 
 
 class _Search:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from compliance.estate.model import Account, Identity, Resource
@@ -109,6 +109,11 @@ def anyone_else(*besides: str) -> Attacker:
     return Attacker(Principal("anyone-else", besides=besides), (ADMINISTRATOR,), None, ())
 
 
+def outsider(account: str) -> Attacker:
+    """Anyone with full rights in an account that the organisation does not know, and so does not restrict."""
+    return Attacker(Principal("any-of-account", account=account), (ADMINISTRATOR,), None, ())
+
+
 def as_identity(identity: Identity, account: Account | None, steps: tuple[dict[str, Any], ...] = ()) -> Attacker:
     """A session of a role, or a user, with its own policies.
 
@@ -120,7 +125,8 @@ def as_identity(identity: Identity, account: Account | None, steps: tuple[dict[s
     if principal.kind == "role":
         session = f"arn:aws:sts::{principal.account}:assumed-role/{principal.name}/any"
         known["aws:PrincipalArn"] = (identity.arn,)
-        principal = Principal("session", session, principal.account, principal.name, "any", identity.unique_id)
+        principal = Principal("session", session, principal.account, principal.name, "any")
+    principal = replace(principal, unique_id=identity.unique_id)
     if not _may_carry_tags(identity):
         known |= {f"aws:PrincipalTag/{name}": (value,) for name, value in identity.tags}
     return Attacker(

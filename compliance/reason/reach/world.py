@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from compliance.estate.model import PLATFORM, Account, Endpoint, Estate, Identity, Resource
 from compliance.reason.iam import Possibility, Unknown
 from compliance.reason.iam.context import Value
+from compliance.reason.iam.principals import UNIQUE_ID
 from compliance.reason.reach.attacker import Attacker, administrator, anyone_else, as_identity
 
 ACT = "sts:AssumeRole"
 RETRUST = "iam:UpdateAssumeRolePolicy"
+
+
+def _globs(ids: Iterable[str]) -> tuple[str, ...]:
+    """Globs of `aws:userid` for users and sessions of roles with these ids."""
+    return tuple(glob for each in sorted(ids) for glob in (each, f"{each}:*"))
 
 
 @dataclass(frozen=True)
@@ -67,9 +73,61 @@ class World:
     def outside_of(self, account: str, *, network_open: bool) -> Mapping[str, Value]:
         """What is certain of a request from outside an account: it does not come through that account's network.
 
-        `network_open` says that this is not proved.
+        `network_open` says that this is not proved. Nor does it come from its principals or from a service that acts
+        for it.
         """
-        return {} if network_open else self._networks.get(account, {})
+        ids = Unknown(True, "*", self._ids_outside(account))
+        found: dict[str, Value] = {**self.sources_outside(account), "aws:userid": ids}
+        return found if network_open else found | dict(self.networks_of(account))
+
+    @cached_property
+    def _ids(self) -> Mapping[str, frozenset[str]]:
+        """Unique ids of roles and users by account."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for identity in self.estate.identities:
+            if identity.unique_id:
+                found[identity.account].add(identity.unique_id)
+        return {account: frozenset(ids) for account, ids in found.items()}
+
+    def _ids_outside(self, account: str) -> tuple[str, ...]:
+        """Globs of `aws:userid` that no request from outside the account has."""
+        return (account, *_globs(self._ids.get(account, frozenset())))
+
+    def _ids_not_of(self, attacker: Attacker, resource: Resource) -> tuple[str, ...]:
+        """Those of the ids that the resource's policy names and that nobody in the attacker's account has or will have.
+
+        AWS never gives an id twice, so what a full list of the account lacks belongs to others, or to nobody any more.
+        """
+        own = self._ids.get(attacker.account, frozenset())
+        unread = any(gap.account == attacker.account and "role" in gap.paths for gap in self.estate.gaps)
+        if not own or unread or resource.policy is None:
+            return ()
+        named = {
+            e.text for s in resource.policy.policy.statements for e in s.principals or () if UNIQUE_ID.fullmatch(e.text)
+        }
+        return _globs(named - own)
+
+    def networks_of(self, account: str) -> Mapping[str, Value]:
+        """That a request comes through no endpoint and network of an account."""
+        return self._networks.get(account, {})
+
+    def sources_outside(self, *accounts: str) -> dict[str, Value]:
+        """For whom a service acts, if for none of these accounts. AWS alone sets these keys.
+
+        The ARN of a bucket does not say whose it is, but a bucket that is there is nobody else's.
+        """
+        arns = tuple(f"arn:*:*:*:{account}:*" for account in accounts)
+        buckets = tuple(
+            f"arn:*:s3:*:*:{resource.arn.rpartition(':')[2]}"
+            for account in accounts
+            for resource in self.by_account.get(account, ())
+            if resource.kind == "bucket" and (resource.s3 is None or resource.s3.access_point is None)
+        )
+        return {
+            "aws:SourceAccount": Unknown(True, "*", accounts),
+            "aws:SourceOwner": Unknown(True, "*", accounts),
+            "aws:SourceArn": Unknown(True, "*", (*arns, *buckets)),
+        }
 
     @cached_property
     def _accounts_of(self) -> Mapping[str, list[Account]]:
@@ -138,4 +196,12 @@ class World:
         known: Mapping[str, Value] = {}
         if attacker.account != resource.account:
             known = self.outside_of(resource.account, network_open=network_open)
+            if attacker.principal.kind == "any-of-account":
+                theirs = Unknown(
+                    True, "*", (*self._ids_outside(resource.account), *self._ids_not_of(attacker, resource))
+                )
+                known = {**known, "aws:userid": theirs}
+            elif attacker.principal.kind != "anyone-else":
+                # Who it is follows from the identity itself.
+                known = {name: value for name, value in known.items() if name != "aws:userid"}
         return attacker.attempt(action, on or resource.arn, resource, self.account(resource.account), known, bound)

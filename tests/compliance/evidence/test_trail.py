@@ -243,3 +243,45 @@ def test_the_command_says_what_and_ends_accordingly(bucket, keys, tmp_path):
     code, said = run(bucket, keys, tmp_path)
     assert code == 1
     assert {"changed", "open"} == {one["kind"] for one in said["findings"]}
+
+
+ODD = {
+    "a number for a time": lambda said: said.update(digestEndTime=5),
+    "null for a bucket": lambda said: said.update(digestS3Bucket=None),
+    "no hash of the one before": lambda said: said.pop("previousDigestHashValue"),
+    "a list for the one before": lambda said: said.update(previousDigestS3Object=["x"]),
+    "a list for a hash": lambda said: said["logFiles"][0].update(hashValue=[]),
+    "NUL in a name": lambda said: said["logFiles"][0].update(s3Object="a\0b"),
+    "half a pair in a name": lambda said: said["logFiles"][0].update(s3Object="\ud800"),
+    "a name without end": lambda said: said["logFiles"][0].update(s3Object="x" * 5000),
+    "log files that are text": lambda said: said.update(logFiles="x"),
+    "log files that are numbers": lambda said: said.update(logFiles=[5]),
+    "log files that are null": lambda said: said.update(logFiles=None),
+}
+
+
+@pytest.mark.parametrize("change", ODD.values(), ids=ODD.keys())
+def test_digest_of_another_form_is_refused_in_words(bucket, keys, tmp_path, change):
+    path = sorted(bucket.rglob("digest-*.json.gz"))[1]
+    said = json.loads(gzip.decompress(path.read_bytes()))
+    change(said)
+    path.write_bytes(gzip.compress(json.dumps(said).encode(), mtime=0))
+    (tmp_path / "keys.json").write_text(json.dumps(keys))
+    done = CliRunner().invoke(build(), ["evidence", "trail", str(bucket), "--keys", str(tmp_path / "keys.json")])
+    assert int(getattr(done.exception, "code", -1)) == 2, done.exception
+    assert path.name in str(done.exception)
+
+
+def test_name_that_no_file_can_have_is_not_here(bucket, keys):
+    path = sorted(bucket.rglob("digest-*.json.gz"))[1]
+    said = json.loads(gzip.decompress(path.read_bytes()))
+    said["logFiles"][0]["s3Object"] = "x" * 900
+    path.write_bytes(gzip.compress(json.dumps(said).encode(), mtime=0))
+    assert any(one.file == "x" * 900 for one in check_trail(bucket, keys).findings)
+
+
+@pytest.mark.parametrize("text", ["", "null", "5", "[" * 100_000, '{"PublicKeyList": [{"Value": 5}]}'])
+def test_keys_of_another_form_are_refused_in_words(bucket, tmp_path, text):
+    (tmp_path / "keys.json").write_text(text)
+    done = CliRunner().invoke(build(), ["evidence", "trail", str(bucket), "--keys", str(tmp_path / "keys.json")])
+    assert int(getattr(done.exception, "code", -1)) == 2, done.exception

@@ -9,7 +9,7 @@ import pytest
 from compliance.estate.model import PATHS
 from compliance.facts.bundle import BundleWriter
 from compliance.facts.scope import scope_to_json
-from tests.leaks.clean import State
+from tests.leaks.clean import State, allow
 from tests.leaks.planted import LEAKS, A, B
 
 
@@ -95,3 +95,16 @@ def test_one_tenant_alone_has_no_pairs_and_an_unknown_bundle_is_exit_2(tmp_path)
 @pytest.mark.parametrize("flags", [("--plan", "--live")])
 def test_plan_and_live_exclude_each_other(tmp_path, flags):
     assert run(tmp_path, tmp_path / "out", *flags).returncode == 2
+
+
+def test_a_name_that_steers_the_terminal_is_shown_and_not_obeyed(tmp_path):
+    state = State(shared=False, locks=False)
+    hostile = "x\x1b[2J\ud800"
+    guest = {"AWS": state.account(A)}
+    state.bucket_policy(B).append(allow("s3:*", "*", Sid=hostile, Principal=guest))
+    done = run(bundle(state, tmp_path / "facts"), tmp_path / "out")
+    assert done.returncode == 1, done.stderr
+    assert "x\\x1b[2J" in done.stdout.replace("\n", "")
+    assert "\x1b[2J" not in done.stdout
+    written = json.loads((tmp_path / "out/proof.json").read_text())
+    assert any(hostile in reason for pair in written["pairs"] for reason in pair["reasons"])

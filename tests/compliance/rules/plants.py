@@ -718,11 +718,6 @@ PLANTS: dict[str, tuple[str, str, Plant]] = {
         ELSEWHERE,
         elsewhere("accessanalyzer:ListAnalyzers", {"analyzers": []}),
     ),
-    "alarms that tell nobody": (
-        "monitoring.alarms",
-        "",
-        entry("cloudwatch:DescribeAlarms", "MetricAlarms", {"AlarmActions": []}),
-    ),
     "alarms switched off": (
         "monitoring.alarms",
         "",
@@ -877,10 +872,6 @@ CLEAN: dict[str, tuple[str, Plant]] = {
     "second region is good": (
         "node.encryption-by-default",
         elsewhere("ec2:GetEbsEncryptionByDefault", {"EbsEncryptionByDefault": True}),
-    ),
-    "alarms that tell": (
-        "monitoring.alarms",
-        entry("cloudwatch:DescribeAlarms", "MetricAlarms", {"AlarmActions": [arn("sns", ACME, "topic")]}),
     ),
     "alerts as the service gives them": (
         "budget.alerts",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from compliance.reason.iam import authorise, parse_question
 from tests.compliance.reason.iam.support import (
     ALL,
     FOREIGN_ROLE,
@@ -18,6 +19,7 @@ from tests.compliance.reason.iam.support import (
     A,
     B,
     allowed,
+    ask,
     doc,
     levels,
     st,
@@ -301,3 +303,12 @@ def test_aws_managed_policies_cannot_be_changed_by_anyone():
 def test_the_object_belongs_to_the_resource_account_not_to_the_bucket_name():
     assert not allowed(USER, owner=B, identityPolicies=[ALL])
     assert OBJECT.count(A) == 0
+
+
+def test_across_accounts_the_statement_that_opens_the_resource_is_named():
+    opened = doc(st("Allow", "s3:GetObject", OBJECT, Sid="Open", Principal={"AWS": B}))
+    question = ask(FOREIGN_USER, identityPolicies=[ALL], resourcePolicy=opened)
+    assert authorise(*parse_question(question)).decided_by.statement == "Open"
+    delegated = doc(st("Allow", "s3:GetObject", OBJECT, Sid="Open", Principal={"AWS": A}))
+    question = ask(USER, identityPolicies=[ALL], resourcePolicy=delegated)
+    assert authorise(*parse_question(question)).decided_by.policy == "identityPolicies[0]"

@@ -101,6 +101,17 @@ def test_a_missing_file_is_exit_2():
     assert "/nowhere/at/all.json" in done.stderr
 
 
+def test_a_name_that_steers_the_terminal_is_shown_and_not_obeyed():
+    hostile = "x\x1b[2J\u202e\ud800"
+    spoken = run(ask(identityPolicies=[doc(st(Sid=hostile))]))
+    assert spoken.returncode == 0
+    assert not {"\x1b", "\u202e"} & set(spoken.stdout)
+    wrong = run(ask(identityPolicies=[doc(st() | {hostile: 1})]))
+    assert wrong.returncode == 2
+    assert "Traceback" not in wrong.stderr
+    assert "\x1b" not in wrong.stderr
+
+
 def test_people_get_sentences():
     done = run(ALLOWED)
     assert done.stdout.startswith("allowed: Statement[0] of identityPolicies[0] allows it")
