@@ -151,16 +151,20 @@ def _nats(fabric: Fabric, packet: Packet, source: Host) -> list[Nat]:
     ]
 
 
+def behind(external: str, target: Host) -> str:
+    """The address inside the network to which an external one leads; IPv6 keeps its own."""
+    if number(external).version == 6:
+        return external
+    return next((each for each in target.addresses if number(each).version == 4), external)
+
+
 def enter(fabric: Fabric, packet: Packet, target: Host) -> Fate:
     """Whether a packet from the internet arrives at a host with an external address."""
     if packet.destination not in target.external:
         if target.project in fabric.balanced:
             return Fate(UNKNOWN, (), ("load balancer", target.project, "may lead to it"))
         return Fate(FALSE, (), ("host", target.id, "has no external address"))
-    within = packet
-    if number(packet.destination).version == 4:
-        private = next((each for each in target.addresses if number(each).version == 4), packet.destination)
-        within = Packet(packet.source, private, packet.protocol, packet.port)
+    within = Packet(packet.source, behind(packet.destination, target), packet.protocol, packet.port)
     into = decide(fabric, within, None, target, egress=False)
     if into.truth == FALSE:
         return into

@@ -6,14 +6,15 @@ each combination is followed; if none arrives, none does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from compliance.errors import ComplianceError
-from compliance.reason.google_network.deliver import deliver, enter, leave, to_google
+from compliance.reason.google_network.deliver import behind, deliver, enter, leave, to_google
 from compliance.reason.google_network.ends import End, resolve
 from compliance.reason.google_network.model import Block, Fabric, Gap, Host
+from compliance.reason.google_network.narrow import Narrowing
 from compliance.reason.google_network.outcome import Fate
 from compliance.reason.google_network.parse_rules import protocol_number
 from compliance.reason.google_network.private_service import through_endpoints
@@ -90,7 +91,7 @@ def reach_google(
     start, end = (replace(e, hosts=classes((spread(h, marks) for h in e.hosts), marks)) for e in (start, end))
     assumed = _assumed(fabric, start, end)
     gaps = _gaps(fabric, start, end)
-    headers = tuple(_headers(fabric, networks, wanted, ports, named=port is not None))
+    headers = _Headers(wanted, ports, port is not None)
     blocked: dict[tuple[str, str, str], None] = {}
     doubtful: dict[str, None] = {}
     for packet, fate in _fates(fabric, start, end, headers, marks):
@@ -132,10 +133,12 @@ def _gaps(fabric: Fabric, start: End, end: End) -> list[Gap]:
 
 
 def _fates(
-    fabric: Fabric, start: End, end: End, headers: tuple[tuple[int, int], ...], marks: tuple[Block, ...]
+    fabric: Fabric, start: End, end: End, headers: _Headers, marks: tuple[Block, ...]
 ) -> Iterator[tuple[Packet, Fate]]:
     """Every packet that differs from the others in something that a rule or route asks for, and what becomes of it."""
-    yield from through_endpoints(fabric, start, end, headers)
+    every = headers.of(fabric, [host.network for each in (start, end) for host in each.hosts])
+    narrowing = Narrowing(fabric)
+    yield from through_endpoints(fabric, start, end, every)
     sources: list[Host | None] = [*start.hosts, *([None] if start.internet else [])]
     targets: list[Host | None] = [*end.hosts, *([None] if end.internet else [])]
     for source in sources:
@@ -144,11 +147,17 @@ def _fates(
                 continue
             if source is not None and target is not None and source.id == target.id and not source.possible:
                 continue
+            ends = [host.network for host in (source, target) if host is not None]
             for from_, to in _addresses(start, end, source, target, marks):
-                for protocol, at in headers:
+                near, kinds = fabric, every
+                if source is None or target is None or to not in target.external:
+                    inner = behind(to, target) if source is None and target is not None else to
+                    near = narrowing.between(source, from_, target, inner)
+                    kinds = headers.of(near, ends)
+                for protocol, at in kinds:
                     packet = Packet(from_, to, protocol, at)
-                    yield packet, _fate(fabric, packet, source, target, google=only_google(end.blocks))
-    yield from _to_balancers(fabric, start, end, headers)
+                    yield packet, _fate(near, packet, source, target, google=only_google(end.blocks))
+    yield from _to_balancers(fabric, start, end, every)
 
 
 def _fate(fabric: Fabric, packet: Packet, source: Host | None, target: Host | None, *, google: bool) -> Fate:
@@ -192,24 +201,28 @@ def _addresses(
                 yield from_, to
 
 
-def _headers(
-    fabric: Fabric, networks: tuple[str, ...], wanted: int | None, ports: tuple[int, int], *, named: bool
-) -> Iterator[tuple[int, int]]:
-    """Protocols and ports that rules tell apart; with a port named, only protocols that have ports."""
-    rules = list(rules_of(fabric, networks))
-    numbers = {6, 17, 1, 253} | {
-        layer.protocol for rule in rules for layer in rule.layers if layer.protocol is not None
-    }
-    first, last = ports
-    edges = {first, last, 443} | {
-        edge for rule in rules for layer in rule.layers for a, b in layer.ports or () for edge in (a, b + 1)
-    }
-    at = sorted(edge for edge in edges if first <= edge <= last)
-    for protocol in sorted(numbers) if wanted is None else (wanted,):
-        if protocol in _WITH_PORTS:
-            yield from ((protocol, each) for each in at)
-        elif not named or wanted is not None:
-            yield protocol, 0
+@dataclass(frozen=True, slots=True)
+class _Headers:
+    """Protocols and ports that are asked about; with a port `named`, only protocols that have ports."""
+
+    wanted: int | None
+    ports: tuple[int, int]
+    named: bool
+
+    def of(self, fabric: Fabric, networks: Iterable[str]) -> tuple[tuple[int, int], ...]:
+        """Those that the rules of the networks tell apart."""
+        layers = {layer for rule in rules_of(fabric, dict.fromkeys(networks)) for layer in rule.layers}
+        numbers = {6, 17, 1, 253} | {layer.protocol for layer in layers if layer.protocol is not None}
+        first, last = self.ports
+        edges = {first, last, 443} | {edge for layer in layers for a, b in layer.ports or () for edge in (a, b + 1)}
+        at = sorted(edge for edge in edges if first <= edge <= last)
+        found: list[tuple[int, int]] = []
+        for protocol in sorted(numbers) if self.wanted is None else (self.wanted,):
+            if protocol in _WITH_PORTS:
+                found += [(protocol, each) for each in at]
+            elif not self.named or self.wanted is not None:
+                found.append((protocol, 0))
+        return tuple(found)
 
 
 def _ports(port: str | None) -> tuple[int, int]:

@@ -32,22 +32,35 @@ def matches(rule: Rule, packet: Packet, source: Host | None, target: Host | None
 
     `source` and `target` are the hosts, None for the internet; `network` is the one whose rules are asked.
     """
-    own = source if rule.egress else target
-    if rule.networks is not None and network not in rule.networks:
-        return FALSE
-    if rule.region and own is not None and own.region and own.region != rule.region:
-        return FALSE
     if not any(_fits(layer, packet) for layer in rule.layers):
         return FALSE
-    there = target if rule.egress else source
-    truth = both(
-        _of_peer(rule.source, packet.source, None if rule.egress else there, network, rule.action),
-        _of_peer(rule.destination, packet.destination, there if rule.egress else None, network, rule.action),
-    )
-    scope = rule.destination if rule.egress else rule.source
-    truth = both(truth, certain(_in_scope(scope, there, network)))
-    truth = both(truth, _for(rule, own))
-    return both(truth, UNKNOWN) if rule.region and (own is None or not own.region) else truth
+    sent = at_source(rule, packet.source, source, network)
+    return sent if sent == FALSE else both(sent, at_destination(rule, packet.destination, target, network))
+
+
+def at_source(rule: Rule, address: str, host: Host | None, network: str) -> Truth:
+    """Whether a rule matches as far as the sender tells: its address, and whether the rule is for it."""
+    if rule.egress:
+        return both(_of_peer(rule.source, address, None, network, rule.action), _own(rule, host, network))
+    return both(_of_peer(rule.source, address, host, network, rule.action), _in_scope(rule.source, host, network))
+
+
+def at_destination(rule: Rule, address: str, host: Host | None, network: str) -> Truth:
+    """Whether a rule matches as far as the receiver tells."""
+    if not rule.egress:
+        return both(_of_peer(rule.destination, address, None, network, rule.action), _own(rule, host, network))
+    truth = _of_peer(rule.destination, address, host, network, rule.action)
+    return both(truth, _in_scope(rule.destination, host, network))
+
+
+def _own(rule: Rule, host: Host | None, network: str) -> Truth:
+    """Whether a rule is for a machine at its own end."""
+    if rule.networks is not None and network not in rule.networks:
+        return FALSE
+    truth = _for(rule, host)
+    if rule.region and (host is None or not host.region):
+        return both(truth, UNKNOWN)
+    return FALSE if rule.region and host is not None and host.region != rule.region else truth
 
 
 def _fits(layer: Layer4, packet: Packet) -> bool:
@@ -74,16 +87,16 @@ def _of_peer(peer: Peer, address: str, host: Host | None, network: str, action: 
     return either(truth, UNKNOWN) if peer.unread else truth
 
 
-def _in_scope(peer: Peer, host: Host | None, network: str) -> bool:
+def _in_scope(peer: Peer, host: Host | None, network: str) -> Truth:
     if peer.scope == "INTERNET":
-        return host is None
+        return certain(host is None)
     if peer.scope == "NON_INTERNET":
-        return host is not None
+        return certain(host is not None)
     if peer.scope == "INTRA_VPC":
-        return host is not None and host.network == network
+        return certain(host is not None and host.network == network)
     if peer.scope == "VPC_NETWORKS":
-        return host is not None and host.network in peer.networks
-    return True
+        return certain(host is not None and host.network in peer.networks)
+    return TRUE
 
 
 def _held(names: frozenset[str], host: Host, action: Action) -> Truth:
