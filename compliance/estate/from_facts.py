@@ -6,6 +6,7 @@ Each API is read by one function of `READERS`; a call that failed becomes a gap 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from compliance.estate.build import ODD_ANSWER, Builder
 from compliance.estate.data_facts import DATA
@@ -16,6 +17,7 @@ from compliance.estate.model import PATHS, Estate, Path
 from compliance.estate.organisation_facts import ORGANISATION
 from compliance.estate.owners import owners_of
 from compliance.estate.sharing_facts import SHARING
+from compliance.estate.times import times
 from compliance.facts.fact import Fact, Status
 from compliance.facts.scope import Scope
 
@@ -92,7 +94,8 @@ def estate_of_facts(facts: Iterable[Fact], scope: Scope, *, test_double: bool = 
         if account not in index.accounts:
             builder.gap(account, PATHS, "account", "no fact of this account was collected")
     read_all(index, builder)
-    return with_google(builder.finish(), every, scope)
+    read_at = min((moment for fact in every for moment in times(fact.started)), default=None)
+    return with_google(replace(builder.finish(), read_at=read_at), every, scope)
 
 
 def read_all(index: Index, builder: Builder) -> None:

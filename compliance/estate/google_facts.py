@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from compliance.errors import ComplianceError
@@ -19,6 +19,7 @@ from compliance.estate.google_model import GoogleEstate, GoogleResource, Provide
 from compliance.estate.google_owners import GoogleOwners, google_owners_of
 from compliance.estate.google_restrictions import Restrictions
 from compliance.estate.model import PATHS, PLATFORM, Estate, Gap, Handover, Path
+from compliance.estate.times import times
 from compliance.facts.fact import Fact, Status
 from compliance.facts.google_scope import GoogleScope
 from compliance.facts.scope import Scope
@@ -75,15 +76,6 @@ def _assets(response: Any) -> Iterator[Mapping[str, Any]]:
             yield from (asset for asset in page.get("assets") or () if isinstance(asset, Mapping))
 
 
-def _times(text: str) -> list[datetime]:
-    """The time that a fact tells, if it tells one in ISO 8601."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return []
-    return [found if found.tzinfo is not None else found.replace(tzinfo=UTC)]
-
-
 class _Reader:
     """Collects assets by name while facts are taken, and makes the estate of them at the end."""
 
@@ -106,7 +98,7 @@ class _Reader:
             if fact.status is not Status.ABSENT and fact.api in _GRANTING:
                 self._unread(fact)
             return
-        self.times += _times(fact.started)
+        self.times += times(fact.started)
         if fact.api == ASSETS:
             self._listing(fact)
         elif fact.api in ("storage:ListObjectAcls", "storage:ListObjectAccessControls"):

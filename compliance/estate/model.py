@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from compliance.reason.iam import Grant, Labelled, Level
@@ -146,6 +147,7 @@ class Estate:
         read: counts of what was read, by kind.
         unknown: limits in words that no fact could settle.
         google: the Google Cloud part; None if there is none. `gaps`, `handovers` and `read` are of both clouds.
+        read_at: when the first of AWS's facts was read, before which no request is asked about; None: not told.
     """
 
     tenants: tuple[str, ...]
@@ -160,3 +162,4 @@ class Estate:
     read: dict[str, int] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     google: GoogleEstate | None = None
+    read_at: datetime | None = None

@@ -8,6 +8,7 @@ context keys".
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final, Literal
 
 from compliance.errors import ComplianceError
@@ -19,6 +20,8 @@ from compliance.reason.iam.variables import Resolved, Template, parse_template, 
 
 Qualifier = Literal["", "ForAllValues", "ForAnyValue"]
 
+EPOCH: Final = "aws:epochtime"
+"""The time of a request as a number of seconds; `aws:CurrentTime` is a date, which no numeric operator can read."""
 _QUALIFIERS: Final[tuple[Qualifier, ...]] = ("ForAllValues", "ForAnyValue")
 
 
@@ -178,13 +181,29 @@ def _held_by_unknown(condition: Condition, operator: Operator, value: Unknown, c
             if operator.family == "like" and resolved.exact and pieces == (("glob", "*"),):
                 matched = TRUE
                 continue
+        if value.not_before is not None and resolved.exact:
+            matched = either(matched, _from_then_on(condition.key, operator, value.not_before, resolved.pieces))
+            continue
         matched = either(matched, UNKNOWN)
-    if matched == UNKNOWN or operator.family not in ("string", "like", "arn"):
+    if matched == UNKNOWN or not (operator.family in ("string", "like", "arn") or value.not_before is not None):
         return UNKNOWN
     # An ARN operator that cannot read the value holds in neither sense.
     if operator.family == "arn" and operator.negated and not is_arn(value.pattern):
         return UNKNOWN
     return negate(matched) if operator.negated else matched
+
+
+def _from_then_on(key: str, operator: Operator, not_before: Decimal, pieces: tuple[Piece, ...]) -> Truth:
+    """Whether every time from `not_before` on compares so with the policy's (in the positive sense), or none does."""
+    if operator.family != "date" and not (operator.family == "numeric" and key == EPOCH):
+        return UNKNOWN
+    text = format(not_before, "f")
+    if operator.name.endswith(("GreaterThan", "GreaterThanEquals")):
+        return TRUE if operator.compare(text, pieces) else UNKNOWN
+    if operator.name.endswith(("LessThan", "LessThanEquals")):
+        return FALSE if operator.compare(text, pieces) is False else UNKNOWN
+    later = OPERATORS["DateGreaterThan" if operator.family == "date" else "NumericGreaterThan"]
+    return FALSE if later.compare(text, pieces) else UNKNOWN
 
 
 def may_be(value: Value, text: str) -> Truth:

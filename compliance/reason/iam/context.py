@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from compliance.errors import ComplianceError
@@ -21,11 +22,13 @@ class Unknown:
         may_be_absent: whether the key may be missing from the request altogether.
         pattern: a glob (`*`, `?`) that every possible value matches.
         excluding: globs that no possible value matches.
+        not_before: for a time: seconds since the epoch, before which no possible value lies.
     """
 
     may_be_absent: bool = True
     pattern: str = "*"
     excluding: tuple[str, ...] = ()
+    not_before: Decimal | None = None
 
 
 Value = tuple[str, ...] | Unknown

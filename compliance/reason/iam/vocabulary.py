@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
 from compliance.errors import ComplianceError
-from compliance.reason.iam.conditions import Condition
+from compliance.reason.iam.conditions import EPOCH, Condition
 from compliance.reason.iam.context import ABSENT, Unknown, Value
 from compliance.reason.iam.globs import plain_text, resource_regex, string_regex
 from compliance.reason.iam.grants import Grant
@@ -18,6 +19,7 @@ from compliance.reason.iam.principals import Principal, parse_arn_principal
 from compliance.reason.iam.request import Request
 from compliance.reason.iam.variables import Template, resolve
 
+_YEAR_1970, _YEAR_10000 = Decimal(0), Decimal(253_402_300_800)
 _FRESH: Final = "other"
 _CONTEXT: Final = "kms:EncryptionContext:"
 
@@ -112,7 +114,17 @@ def candidates(
     values += [
         (text,) for text in texts if fits.fullmatch(text) is not None and not any(bar.fullmatch(text) for bar in barred)
     ]
-    return values + several
+    if unknown.not_before is None:
+        return values + several
+    moments = dict.fromkeys([unknown.not_before, *(parse_date(text) for text in texts)])
+    return [(_moment(key, m),) for m in moments if m is not None and m >= unknown.not_before]
+
+
+def _moment(key: str, seconds: Decimal) -> str:
+    """A time as the key has it: a number, or for `aws:CurrentTime` ISO 8601, which ends with the year 9999."""
+    if key == EPOCH or not _YEAR_1970 <= seconds < _YEAR_10000:
+        return format(seconds, "f")
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _suggestions(condition: Condition, request: Request) -> Iterator[str]:

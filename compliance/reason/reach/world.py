@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 
 from compliance.estate.model import PLATFORM, Account, Endpoint, Estate, Identity, Resource
@@ -65,6 +66,14 @@ class World:
             }
             for account in endpoints
         }
+
+    @cached_property
+    def _now_on(self) -> Mapping[str, Value]:
+        """The condition keys of a request's time."""
+        if self.estate.read_at is None:
+            return {}
+        time = Unknown(False, not_before=Decimal(int(self.estate.read_at.timestamp())))
+        return {"aws:CurrentTime": time, "aws:EpochTime": time}
 
     def account(self, account: str) -> Account | None:
         """An account of the estate."""
@@ -199,10 +208,10 @@ class World:
         *,
         network_open: bool = False,
     ) -> Possibility:
-        """Whether the attacker can do this to the resource."""
-        known: Mapping[str, Value] = {}
+        """Whether the attacker can do this to the resource, from when the facts were read."""
+        known: Mapping[str, Value] = self._now_on
         if attacker.account != resource.account:
-            known = self.outside_of(resource.account, network_open=network_open)
+            known = {**known, **self.outside_of(resource.account, network_open=network_open)}
             if attacker.principal.kind == "any-of-account":
                 theirs = Unknown(
                     True, "*", (*self._ids_outside(resource.account), *self._ids_not_of(attacker, resource))
