@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Hashable, Iterable
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
@@ -23,18 +24,19 @@ _MERGE = "tag:yaml.org,2002:merge"
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader that compares the keys of every block."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        if isinstance(node, yaml.MappingNode):  # the safe loader itself names the line of anything else
-            _distinct(node)
-        return super().construct_mapping(node, deep=deep)
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)  # before merges write their keys into it
+        _distinct(node)
+        return node
 
 
 class _TextLoader(yaml.BaseLoader):
     """The same for PyYAML's loader that leaves every scalar as text."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
         _distinct(node)
-        return super().construct_mapping(node, deep=deep)
+        return node
 
 
 def _distinct(node: yaml.MappingNode) -> None:
@@ -91,8 +93,7 @@ def _inside(value: Any) -> Iterable[Any]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, number in Counter(name for name, _ in pairs).items() if number > 1)
         raise ValueError(f"{twice!r} stands twice in one object: keep one of the two")
     return found
 

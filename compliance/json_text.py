@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, NoReturn
 
 from compliance.errors import ComplianceError
@@ -19,8 +20,7 @@ def parse_json(text: str, place: str) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
         if len(result) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for index, name in enumerate(names) if name in names[:index])
+            twice = next(name for name, number in Counter(name for name, _ in pairs).items() if number > 1)
             raise ComplianceError(place, f"{twice!r} is given twice in one JSON object")
         return result
 

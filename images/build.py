@@ -184,9 +184,10 @@ def mkosi(workspace: Workspace, tree: str, options: list[str], *, output: Path, 
     cache = workspace.tree_cache / output.name / hashlib.sha256(packages.pins().encode()).hexdigest()[:16]
     for stale in (path for path in cache.parent.glob("*") if path != cache):
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-    if workspace.scratch.exists():
-        shutil.rmtree(workspace.scratch)  # a build that was killed left its whole tree there
-    for directory in (output, workspace.package_cache, cache, workspace.scratch):
+    scratch = workspace.scratch / output.name
+    if scratch.exists():
+        shutil.rmtree(scratch)  # a build that was killed left its whole tree there
+    for directory in (output, workspace.package_cache, cache, scratch):
         directory.mkdir(parents=True, exist_ok=True)
 
     def seen(path: Path) -> str:
@@ -198,7 +199,7 @@ def mkosi(workspace: Workspace, tree: str, options: list[str], *, output: Path, 
         f"--package-cache-dir={seen(workspace.package_cache)}",
         f"--cache-directory={seen(cache)}",
     ]
-    command += [f"--workspace-directory={seen(workspace.scratch)}", f"--sandbox-tree={seen(workspace.sandbox)}"]
+    command += [f"--workspace-directory={seen(scratch)}", f"--sandbox-tree={seen(workspace.sandbox)}"]
     command += [f"--source-date-epoch={epoch}", f"--incremental={'yes' if incremental else 'no'}", *options, "build"]
     tools.run(workspace, command, environment={"SOURCE_DATE_EPOCH": str(epoch)}, log=output.with_suffix(".log"))
 
@@ -259,7 +260,9 @@ def load(workspace: Workspace, profile: str) -> Artefact:
     """
     path = workspace.output(profile) / DESCRIPTION
     try:
-        return Artefact(directory=path.parent, **json.loads(path.read_text()))
+        record = json.loads(path.read_text())
+        record.pop("root", None)  # builds until November 2026 kept the root file system beside the disk as well
+        return Artefact(directory=path.parent, **record)
     except FileNotFoundError as error:
         raise ImageError(f"{path} does not exist: run `bulkhead image build --profile {profile}` first") from error
     except (ValueError, TypeError) as error:

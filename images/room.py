@@ -36,4 +36,10 @@ def demand(workspace: Workspace, profile: str) -> None:
 
 def held(directory: Path) -> int:
     """Bytes of disk that a directory's files take; files with holes count as what they take."""
-    return sum(path.lstat().st_blocks * 512 for path in directory.rglob("*") if not path.is_dir())
+    total = 0
+    for path in directory.rglob("*"):
+        try:
+            total += path.lstat().st_blocks * 512
+        except FileNotFoundError:  # another build at work
+            continue
+    return total

@@ -160,7 +160,7 @@ def _evidence(kind: str, paths: list[Path]) -> bytes:
     from attestation.errors import AttestationError  # noqa: PLC0415 - heavy libraries load when asked for
     from attestation.kinds.tpm_parts import MOST_FILES, assemble  # noqa: PLC0415
 
-    if len(paths) == 1 and not paths[0].is_dir():
+    if len(paths) == 1 and not _is_folder(paths[0]):
         return _read(paths[0], "--evidence")
     if kind != "tpm":
         raise CommandError(f"--evidence: one file is expected for the kind {kind}, not a folder or several")
@@ -173,8 +173,15 @@ def _evidence(kind: str, paths: list[Path]) -> bytes:
         raise CommandError(str(error)) from error
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that no file can have: reading it says so
+        return False
+
+
 def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
+    if not _is_folder(path):
         return [path]
     try:
         return [file for file in path.iterdir() if not file.is_dir()]

@@ -19,6 +19,7 @@ _NESTED = ("snp", "sev_snp", "sevsnp")
 """What an object of several kinds of evidence calls this one."""
 _REPORTS = ("report", "attestation_report", "snp_report", "outblob")
 _CERTIFICATES = ("vcek", "vlek", "ask", "asvk", "ark", "certificates", "certs", "cert_chain", "certificate_chain")
+_KINDS = ("VCEK", "VLEK", "ASK", "ASVK", "ARK")
 _TABLES = ("auxblob", "certificate_table")
 """Linux's configfs-tsm hands the report out as `outblob` and the certificate table as `auxblob`."""
 _ZERO_GUID = bytes(16)
@@ -198,7 +199,7 @@ def _from_json(evidence: bytes) -> Wrapped:
     if not isinstance(document, Mapping):
         raise AttestationError("SNP evidence: expected a JSON object")
     for name in _NESTED:
-        if isinstance(document.get(name), Mapping):
+        if isinstance(document.get(name), Mapping) and not any(document.get(own) for own in (*_REPORTS, "hcl_report")):
             document = document[name]
     certificates = [raw for name in _CERTIFICATES for raw in _certificates(document.get(name), name)]
     for name in _TABLES:
@@ -222,6 +223,8 @@ def _certificates(value: Any, name: str) -> list[bytes]:
     if not value:
         return []
     if isinstance(value, Mapping):
+        if "cert_type" in value and value["cert_type"] not in _KINDS:  # a CRL, or what the host's owner put there
+            return []
         inner = [value["data"]] if "data" in value else list(value.values())
         return [raw for entry in inner for raw in _certificates(entry, name)]
     if isinstance(value, list) and not isinstance(value[0], int):

@@ -41,7 +41,9 @@ def _from_json(text: bytes) -> TdxEvidence:
     document = load_json(text, "TDX evidence")
     if not isinstance(document, Mapping):
         raise AttestationError("TDX evidence: expected a JSON object")
-    if isinstance(document.get("tdx"), Mapping):  # Intel Trust Authority's client, which names each kind it asks for
+    if isinstance(document.get("tdx"), Mapping) and not any(
+        document.get(name) for name in _QUOTES
+    ):  # Intel Trust Authority's client, which names each kind it asks for
         document = document["tdx"]
     value = next((document[name] for name in _QUOTES if document.get(name)), None)
     if value is None:

@@ -144,13 +144,15 @@ def _key(
             "the quote's signer is unknown"
         )
     body, hash_name = bare(parsed.quote), parse_attest(parsed.quote).digest_hash
+    fitting = []
     for key in given:
         try:
             if signature_verifies(parse_signature(signature, key, hash_name), key, body):
                 return key, []
         except AttestationError:  # a signature that keys of another kind make
             continue
-    return given[0], []
+        fitting.append(key)
+    return (fitting or given)[0], []
 
 
 def _log_checks(log: EventLog | None, quoted: Mapping[str, Mapping[int, bytes]]) -> list[Check]:

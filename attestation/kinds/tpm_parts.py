@@ -26,6 +26,8 @@ _SCHEMES = {b"\0\x14", b"\0\x16", b"\0\x18"}
 _SPEC_ID = b"Spec ID Event"
 _NEEDED = ("quote", "signature")
 MOST_FILES = 16
+MOST_PRINTED = 1 << 16
+"""Bytes; real output is a few KB."""
 _LONGEST_SIGNATURE = 139
 """Bytes of r and s for P-521 in DER."""
 
@@ -68,6 +70,8 @@ def printed(text: bytes) -> dict[str, Any]:
         AttestationError: not that.
     """
     what = "output of tpm2_quote"
+    if len(text) > MOST_PRINTED:
+        raise AttestationError(f"{what}: {len(text)} bytes, at most {MOST_PRINTED} are read")
     document = load_yaml(text, what, texts=True)
     found = document.get("signature") if isinstance(document, Mapping) else None
     banks = document.get("pcrs", {}) if isinstance(document, Mapping) else None

@@ -51,7 +51,11 @@ def regions_known(index: Index, builder: Builder) -> dict[str, frozenset[str]]:
     for fact in index.of(_LIST):
         regions.setdefault(fact.account, set()).add(fact.region)
     for fact, point in index.items(_LIST, "AccessPointList"):
-        if (fact.account, fact.region, point["Name"]) not in described:
+        known = (fact.account, fact.region, point["Name"]) in described
+        if not known or not index.asked(_GET_POLICY, fact, point["Name"]):
+            unread.add(fact.account)
+    for fact, point in index.items(_LIST_OF_SEVERAL, "AccessPoints"):
+        if not index.asked(_POLICY_OF_SEVERAL, fact, point["Name"]):
             unread.add(fact.account)
     return {account: frozenset(found) for account, found in regions.items() if account in several - unread}
 

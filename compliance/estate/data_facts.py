@@ -55,7 +55,7 @@ def buckets(index: Index, builder: Builder) -> None:
 
 def _covers(regions: frozenset[str], region: str | None) -> bool:
     """Whether a bucket's Region is among those read whole; one that the listing does not say is taken to be."""
-    return bool(regions) and (region is None or region in regions or "*" in regions)
+    return "*" in regions or (region is not None and region in regions)
 
 
 def _setting(builder: Builder, document: dict[str, Any], name: str, account: str) -> S3Setting:

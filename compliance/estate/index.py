@@ -23,6 +23,7 @@ class Index:
         self.accounts: set[str] = set()
         self._by_api: dict[str, list[Fact]] = defaultdict(list)
         self._by_subject: dict[tuple[str, str, str, str], Any] = {}
+        self._absent: set[tuple[str, str, str, str]] = set()
         for fact in facts:
             if fact.status is Status.OK:
                 self._by_api[fact.api].append(fact)
@@ -30,8 +31,16 @@ class Index:
                 for value in fact.params.values():
                     if isinstance(value, str):
                         self._by_subject[fact.api, fact.account, fact.region, value] = fact.response
-            elif fact.status is not Status.ABSENT:
+            elif fact.status is Status.ABSENT:
+                texts = (value for value in fact.params.values() if isinstance(value, str))
+                self._absent |= {(fact.api, fact.account, fact.region, text) for text in texts}
+            else:
                 self.unread.append(fact)
+
+    def asked(self, api: str, beside: Fact, subject: str) -> bool:
+        """Whether an API answered about a subject, beside another fact, if only that there is none."""
+        key = (api, beside.account, beside.region, subject)
+        return key in self._by_subject or key in self._absent
 
     def of(self, api: str) -> list[Fact]:
         """The facts of an API that answered."""

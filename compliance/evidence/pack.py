@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from collections.abc import Mapping
@@ -65,9 +66,8 @@ def write_pack(
     if folder.exists() and any(folder.iterdir()):
         msg = f"{folder}: not empty; a pack is never written over"
         raise EvidenceError(msg)
-    (folder / "bundle").parent.mkdir(parents=True, exist_ok=True)
     if tenant is None:
-        (folder / "bundle").mkdir()
+        (folder / "bundle").mkdir(parents=True)
         for name in (FACTS, SCOPE, MANIFEST):
             shutil.copyfile(bundle.folder / name, folder / "bundle" / name)
         report = report_of(bundle, judgement, extras.proofs)
@@ -100,17 +100,24 @@ def _for_tenant(
         msg = f"{tenant}: a tenant's pack needs the platform's redaction key"
         raise EvidenceError(msg)
     redact = redactor(scope_from_json(bundle.scope), tenant, extras.redaction_key)
-    own = tenant_bundle(bundle, tenant, redact, folder / "bundle")
-    report = report_of(own, tenant_judgement(judgement, own, tenant, redact))
     held = {name: content for name, content in extras.ledgers.items() if name.partition(".")[0] == tenant}
     given = {**_named("ledgers", held), **_named("references", extras.references)}
-    telling = [
-        name for name, content in given.items() if redact.touches(f"{name}\0{content.decode('utf-8', 'replace')}")
-    ]
+    telling = [name for name, content in given.items() if redact.touches(f"{name}\0{_said(content)}")]
     if telling:
         msg = f"{', '.join(telling)}: names another tenant, so that {tenant} may not be given it; take it out"
         raise EvidenceError(msg)
-    return report, given
+    own = tenant_bundle(bundle, tenant, redact, folder / "bundle")
+    return report_of(own, tenant_judgement(judgement, own, tenant, redact)), given
+
+
+def _said(content: bytes) -> str:
+    """What a file says: of a DSSE envelope its payload, for base64 spells short names by chance and hides others."""
+    try:
+        envelope = json.loads(content)
+        content = base64.b64decode(envelope["payload"], validate=True)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    return content.decode("utf-8", "replace")
 
 
 def _named(folder: str, files: Mapping[str, bytes]) -> dict[str, bytes]:

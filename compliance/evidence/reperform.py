@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
+
 from compliance.evidence.errors import EvidenceError
 from compliance.evidence.pack import PROOFS, REPORTS, RESULTS, rendered
 from compliance.facts.bundle import Bundle, open_bundle
@@ -46,6 +48,14 @@ def reperform(pack: Path) -> Again:
     bundle = open_bundle(pack / "bundle")
     document = _read(pack / RESULTS)
     stated = _judgement(document)
+    try:
+        return _compared(pack, bundle, document, stated)
+    except (KeyError, TypeError, AttributeError, TemplateError) as error:
+        msg = f"{RESULTS}: not the results of a scan ({error!r}); take the pack from its source again"
+        raise EvidenceError(msg) from error
+
+
+def _compared(pack: Path, bundle: Bundle, document: dict[str, Any], stated: Judgement) -> Again:
     again = judge(bundle).to_json()
     tenant = bundle.manifest.get("tenant")
     keyed, anew = _keyed(document), _keyed(again)

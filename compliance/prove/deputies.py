@@ -34,8 +34,14 @@ def _let_in(statement: Statement) -> Iterator[str]:
         everybody = everybody or element.text == "*"
     asked = {condition.key: condition for condition in statement.conditions if condition.key in _SAYS_SERVICE}
     if everybody and asked:
-        named = [value.text for condition in asked.values() for value in condition.values]
-        yield from [name for name in named if name.endswith(".amazonaws.com") and "*" not in name] or [_ANY_SERVICE]
+        named = [
+            value.text.replace("*", "us-east-1")
+            for condition in asked.values()
+            for value in condition.values
+            if condition.operator is None or not condition.operator.negated
+        ]
+        yield from [name for name in named if name.endswith(".amazonaws.com")]
+        yield _ANY_SERVICE
 
 
 def deputy_findings(world: World, resource: Resource) -> Iterator[tuple[Finding, str]]:

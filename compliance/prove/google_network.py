@@ -7,6 +7,7 @@ rules say. Only for tenants in the same component packets are followed.
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -93,9 +94,7 @@ def _components(fabric: Fabric, estate: GoogleEstate) -> list[set[str]]:
             graph.join(network, _INTERNET)
         for spoke in fabric.spokes.get(network, ()):
             graph.join(network, spoke.hub)
-    for host in fabric.hosts:
-        if host.external:
-            graph.join(host.network, _INTERNET)
+    _join_outside(graph, fabric)
     for endpoint in fabric.endpoints:
         theirs = "/".join(endpoint.attachment.split("/")[:2])
         behind = fabric.attachments.get(endpoint.attachment)
@@ -106,6 +105,17 @@ def _components(fabric: Fabric, estate: GoogleEstate) -> list[set[str]]:
     for owner, network in places:
         groups[graph.find(network)].add(owner)
     return [members for members in groups.values() if len(members) > 1]
+
+
+def _join_outside(graph: _Components, fabric: Fabric) -> None:
+    """Joins hubs of which something is not known, and machines with an external address, to what they may lead to."""
+    hubs = {spoke.hub for spokes in fabric.spokes.values() for spoke in spokes}
+    for hub, gap in itertools.product(sorted(hubs), fabric.missing):
+        if hub.startswith(f"projects/{gap.project}/"):
+            graph.join(hub, _OUTSIDE)
+    for host in fabric.hosts:
+        if host.external:
+            graph.join(host.network, _INTERNET)
 
 
 def _to_google(route: Route) -> bool:

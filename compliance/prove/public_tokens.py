@@ -43,6 +43,8 @@ _HOLDER: Final[Mapping[str, tuple[Claim, ...]]] = {
     "graph.facebook.com": (Claim("app_id"), Claim("id")),
     "www.amazon.com": (Claim("app_id"), Claim("user_id")),
 }
+_OWN_FORM: Final = frozenset({"token.actions.githubusercontent.com"})
+"""Issuers whose holders choose what `sub` is made of (GitHub, "Customizing the token claims")."""
 _NEEDS_NO_PROVIDER: Final = "cognito-identity.amazonaws.com"
 """What stands for the issuers that IAM knows without a provider in the account, where a trust policy takes them all."""
 
@@ -76,7 +78,9 @@ def _issuers(role: Resource) -> Iterator[tuple[str, str]]:
 def _of_anyone(role: Resource, host: str) -> dict[str, Value]:
     """The claims of a token that is not of a holder whom the trust policy names."""
     return {
-        f"{host}:{claim.name}": Unknown(False, f"{claim.prefix}*", tuple(sorted(_named(role, host, claim))))
+        f"{host}:{claim.name}": Unknown(
+            False, "*" if host in _OWN_FORM else f"{claim.prefix}*", tuple(sorted(_named(role, host, claim)))
+        )
         for claim in _HOLDER[host]
     }
 
@@ -85,6 +89,10 @@ def _named(role: Resource, host: str, claim: Claim) -> Iterator[str]:
     """Globs of the values that stand for a holder whom a statement lets in, or spares, by its whole name."""
     statements = role.policy.policy.statements if role.policy is not None else ()
     for statement in statements:
+        if claim.name == "aud" and any(
+            c.key == f"{host}:amr" and "unauthenticated" in {v.text for v in c.values} for c in statement.conditions
+        ):
+            continue
         for condition in statement.conditions:
             operator = condition.operator
             if operator is None or condition.key != f"{host}:{claim.name}" or operator.negated == statement.allow:

@@ -219,7 +219,7 @@ class State:
 
     def _bucket(self, tenant: str, account: str, purpose: str, tags: list[dict[str, str]]) -> None:
         name = self.bucket(tenant, purpose)
-        self.extend("s3:ListBuckets", tenant, "Buckets", {"Name": name})
+        self.extend("s3:ListBuckets", tenant, "Buckets", {"Name": name, "BucketRegion": REGION})
         both = [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"]
         outside = {"StringNotEquals": {"aws:PrincipalAccount": account}, "Bool": {"aws:PrincipalIsAWSService": "false"}}
         plain = {"Bool": {"aws:SecureTransport": "false"}}

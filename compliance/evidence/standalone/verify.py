@@ -172,12 +172,13 @@ def _signature(
     try:
         kind, payload = str(envelope["payloadType"]), _base64(envelope["payload"])
         signatures = [(_base64(one["sig"]), one.get("keyid")) for one in envelope["signatures"]]
+        _expect(all(named is None or isinstance(named, str) for _, named in signatures), "a keyid is no text")
         statement = _json(payload)
         said = (kind, statement["_type"], statement["predicateType"])
         _expect(said == (PAYLOAD, STATEMENT, PREDICATE), f"it is of another kind: {said}")
         subject = {one["name"]: one["digest"]["sha256"] for one in statement["subject"]}
         predicate = dict(statement["predicate"])
-        signer = predicate["verifier"]["id"]
+        signer = str(predicate["verifier"]["id"])
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         outcome.changed(part, f"not a DSSE envelope around an in-toto statement ({error!r})")
         return
@@ -188,7 +189,7 @@ def _signature(
         _named(outcome, made, signer)
         others = len(signatures) - len(made)
         more = f", beside {others} more that are by no given key" if others > 0 else ""
-        outcome.ok(part, f"signed by {min(made)[0]}{more}")
+        outcome.ok(part, f"signed by {min(made, key=str)[0]}{more}")
     elif own.is_file() and any(_signed(own.read_bytes(), message, one) for one, _ in signatures):
         text = "the given key did not sign it" if keys else "no key was given"
         text = f"signed by the key that lies in the pack, {fingerprint(own.read_bytes())}; {text}"

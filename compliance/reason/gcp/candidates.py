@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -142,14 +142,23 @@ def times_to_try(request: Request, documents: Documents) -> list[datetime]:
     for text in _texts(documents):
         at = _time(text)
         if at is not None:
-            found += [at, at - timedelta(seconds=1), at + timedelta(seconds=1)]
+            found += _around(at, (timedelta(0), timedelta(seconds=-1), timedelta(seconds=1)))
     if any(
         isinstance(n, Call) and n.function.startswith("get") and n.function != "getAttribute"
         for t in trees
         for n in nodes_of(t)
     ):
-        found += [base + timedelta(hours=hour) for base in list(found) for hour in range(24 * 7)]
+        found += [at for base in list(found) for at in _around(base, [timedelta(hours=h) for h in range(24 * 7)])]
     return [at for at in dict.fromkeys(found) if request.not_before is None or at >= request.not_before]
+
+
+def _around(at: datetime, steps: Iterable[timedelta]) -> Iterator[datetime]:
+    """The times at these distances that the calendar has: it ends with the year 9999."""
+    for step in steps:
+        try:
+            yield at + step
+        except OverflowError:
+            continue
 
 
 def _time(text: str) -> datetime | None:

@@ -5,11 +5,15 @@ Source: VPC, "Routes", "VPC Network Peering"; Network Connectivity Center, "VPC 
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
+
 from compliance.reason.google_network.model import Fabric, Host, Peering, Route, Spoke
 from compliance.reason.google_network.outcome import Fate, hop
 from compliance.reason.google_network.ranges import number
 from compliance.reason.google_network.rules import Packet, inside
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth
+
+_RELAY = IPv4Network("192.88.99.0/24")
 
 
 def inner_path(fabric: Fabric, packet: Packet, source: Host, target: Host) -> Fate:
@@ -45,7 +49,12 @@ def _peered(fabric: Fabric, packet: Packet, mine: Peering) -> Fate:
     to = number(packet.destination)
     if to.version == 6 and not (mine.dual and any(back.dual for back in theirs)):
         return Fate(FALSE, (), ("peering", name, "exchanges no IPv6 routes"))
-    if to.version == 4 and to.is_global and not (mine.imports_public and any(back.exports_public for back in theirs)):
+    if (
+        to.version == 4
+        and to.is_global
+        and to not in _RELAY
+        and not (mine.imports_public and any(back.exports_public for back in theirs))
+    ):
         return Fate(FALSE, (), ("peering", name, "does not exchange subnet routes with public addresses"))
     return Fate(TRUE, (hop("peering", name, "subnet route of the peer"),))
 

@@ -105,7 +105,10 @@ def to_google(fabric: Fabric, packet: Packet, source: Host) -> Fate:
     The route leads through the internet gateway; a machine without an external address needs Private Google Access.
     Source: VPC, "Private Google Access".
     """
-    ways = [route for route in routes_of(fabric, packet, source) if route.hop == "internet"]
+    routes = routes_of(fabric, packet, source)
+    ways = [route for route in routes if route.hop == "internet"]
+    if routes and not ways:
+        return Fate(UNKNOWN, (), ("route", routes[0].id, "leads to an appliance or out of the network"))
     if not ways:
         return Fate(FALSE, (), ("network", source.network, f"has no route to {packet.destination}"))
     out = decide(fabric, packet, source, None, egress=True)

@@ -42,14 +42,16 @@ def read_google_directory(folder: Path) -> list[Mapping[str, Any]]:
 def _documents(text: str, path: Path) -> list[Any]:
     try:
         return [json.loads(text)]
-    except json.JSONDecodeError:
+    except ValueError:
         pass
     except RecursionError as error:
         raise ComplianceError(str(path), "is nested too deeply to hold assets") from error
     try:
         return [json.loads(line) for line in text.splitlines() if line.strip()]
-    except json.JSONDecodeError as error:
-        raise ComplianceError(str(path), f"not JSON: {error.msg} at line {error.lineno}") from error
+    except RecursionError as error:
+        raise ComplianceError(str(path), "is nested too deeply to hold assets") from error
+    except ValueError as error:
+        raise ComplianceError(str(path), f"not JSON: {error}") from error
 
 
 def _in_document(documents: Iterable[Any]) -> list[Mapping[str, Any]]:

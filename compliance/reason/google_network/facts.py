@@ -8,7 +8,18 @@ from dataclasses import replace
 from typing import Any, Final
 
 from compliance.errors import ComplianceError
-from compliance.reason.google_network.fields import Data, address, blocks, flag, part, parts, required, short, text
+from compliance.reason.google_network.fields import (
+    Data,
+    address,
+    blocks,
+    flag,
+    part,
+    parts,
+    required,
+    short,
+    text,
+    texts,
+)
 from compliance.reason.google_network.model import Endpoint, Fabric, Gap, Host, Peering, Route, Rule, Spoke, Subnet
 from compliance.reason.google_network.names import by_id, ids_of
 from compliance.reason.google_network.parse_hosts import parse_instance, parse_subnet
@@ -23,7 +34,9 @@ from compliance.reason.google_network.parse_joins import (
 )
 from compliance.reason.google_network.parse_rules import Groups, classic_rule, policy_rule, short_group
 
-_FILTERS: Final = frozenset({"Network", "Firewall", "FirewallPolicy", "NetworkFirewallPolicy", "AddressGroup"})
+_FILTERS: Final = frozenset(
+    {"Network", "Firewall", "FirewallPolicy", "NetworkFirewallPolicy", "RegionNetworkFirewallPolicy"}
+)
 """Kinds of assets that can stop packets: without one of them nothing is claimed, not even that a packet arrives."""
 
 
@@ -131,7 +144,7 @@ class _Loader:
             self.balanced[project].append(address(data, "IPAddress", own))
 
     def service_attachment(self, own: str, _project: str, data: Data, _up: tuple[str, ...]) -> None:
-        for link in data.get("natSubnets") or ():
+        for link in texts(data, "natSubnets", own):
             self.attachments[own] = short(link)
 
     def tag_binding(self, own: str, _project: str, data: Data, _up: tuple[str, ...]) -> None:
@@ -234,7 +247,10 @@ def load(assets: Iterable[Mapping[str, Any]]) -> Fabric:
     wanted = [asset for asset in assets if _kind(asset) in _READERS]
     ids = ids_of(wanted)
     for asset in wanted:
-        named = {**asset, "name": by_id(asset.get("name"), ids), "resource": by_id(asset.get("resource"), ids)}
+        try:
+            named = {**asset, "name": by_id(asset.get("name"), ids), "resource": by_id(asset.get("resource"), ids)}
+        except RecursionError as error:
+            raise ComplianceError(short(asset.get("name")), "is nested too deeply") from error
         seen[_kind(asset), str(named["name"])].append(named)
     for found in seen.values():
         described = [(asset, data) for asset in found if (data := _data(asset)) is not None]

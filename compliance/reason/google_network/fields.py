@@ -62,7 +62,7 @@ def required(data: Data, name: str, own: str) -> str:
 def number(data: Data, name: str, own: str, default: int) -> int:
     """An integer, also one written as text; the default if it is absent."""
     value = data.get(name, default)
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise _wrong(own, name, value, "an integer")

@@ -81,10 +81,12 @@ def parse_spoke(own: str, data: Data) -> Spoke | None:
     linked = part(data, "linkedVpcNetwork", own)
     if not linked or text(data, "state", own) not in ("", "ACTIVE", "UPDATING"):
         return None
+    every = any(each.startswith("ALL_") for each in texts(linked, "includeExportRanges", own))
+    include = () if every else blocks(linked, "includeExportRanges", own)
     return Spoke(
         short(required(linked, "uri", own)), hub_name(required(data, "hub", own)),
         text(data, "group", own).rsplit("/", 1)[-1],
-        blocks(linked, "includeExportRanges", own) or None, blocks(linked, "excludeExportRanges", own),
+        include or None, blocks(linked, "excludeExportRanges", own),
     )  # fmt: skip
 
 

@@ -26,7 +26,8 @@ def through_endpoints(
     kinds = [(protocol, port) for protocol, port in headers if protocol in (6, 17)]
     for endpoint in fabric.endpoints:
         leads = _leads(fabric, endpoint, end, networks)
-        senders = [host for host in start.hosts if host.network == endpoint.network]
+        hubs = _hubs(fabric, endpoint.network)
+        senders = [h for h in start.hosts if h.network == endpoint.network or hubs & _hubs(fabric, h.network)]
         if leads == FALSE or not endpoint.accepted or not senders:
             continue
         for host in senders:
@@ -34,6 +35,10 @@ def through_endpoints(
                 packet = Packet(_sender(host, endpoint), endpoint.address or "unknown", protocol, port)
                 found.append((packet, _fate(fabric, packet, host, endpoint, leads)))
     return found
+
+
+def _hubs(fabric: Fabric, network: str) -> set[str]:
+    return {spoke.hub for spoke in fabric.spokes.get(network, ())}
 
 
 def _leads(fabric: Fabric, endpoint: Endpoint, end: End, networks: set[str]) -> Truth:
@@ -65,4 +70,7 @@ def _fate(fabric: Fabric, packet: Packet, host: Host, endpoint: Endpoint, leads:
         hop("service attachment", endpoint.attachment, "hands it to the load balancer behind"),
     )
     what = "which machines stand behind the attachment is not in these facts"
+    if host.network != endpoint.network:
+        # Whether the hub passes endpoints on (`exportPsc`) is not modelled.
+        leads = both(leads, UNKNOWN)
     return Fate(both(out.truth, leads), hops, ("service attachment", endpoint.attachment, what))

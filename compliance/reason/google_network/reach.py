@@ -104,6 +104,7 @@ def reach_google(
         else:
             doubtful[": ".join(part for part in fate.obstacle if part) or "a rule that is not modelled"] = None
     lost = [f"{network} is not described by any fact" for network in networks if network not in fabric.networks]
+    lost += [f"the addresses of {h.id}" for each in (start, end) for h in each.hosts if not h.addresses]
     missing = [*list(doubtful)[:10], *(gap.text for gap in gaps), *lost]
     if missing:
         return GoogleReach("indeterminate", missing=tuple(dict.fromkeys(missing)), assumed=assumed)
@@ -123,7 +124,11 @@ def _gaps(fabric: Fabric, start: End, end: End) -> list[Gap]:
     """The missing facts that bear on the answer: those of either end, and ways out that both ends have."""
 
     def of(gap: Gap, each: End) -> bool:
-        homes = {"/".join(host.network.split("/")[:2]) for host in each.hosts}
+        near = {host.network for host in each.hosts}
+        hubs = {spoke.hub for network in near for spoke in fabric.spokes.get(network, ())}
+        near |= {peering.there for network in near for peering in fabric.peerings.get(network, ())}
+        near |= hubs | {n for n, spokes in fabric.spokes.items() if any(spoke.hub in hubs for spoke in spokes)}
+        homes = {"/".join(network.split("/")[:2]) for network in near if gap.hybrid or network not in hubs}
         return gap.project in (each.projects | homes)
 
     found = [gap for gap in fabric.missing if not gap.hybrid]
@@ -176,9 +181,9 @@ def _to_balancers(
     addresses = [each for project in sorted(end.projects) for each in fabric.balanced.get(project, ())]
     apart = {host.project for host in start.hosts}.isdisjoint(end.projects)
     for source in start.hosts if apart else ():
-        for to in addresses:
+        for from_, to in ((f, t) for t in addresses for f in source.addresses):
             for protocol, at in headers:
-                packet = Packet(source.addresses[0], to or "198.51.100.7", protocol, at)
+                packet = Packet(from_, to or "198.51.100.7", protocol, at)
                 fate = leave(fabric, packet, source)
                 if fate.truth != FALSE:
                     what = "a load balancer may lead to it"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from compliance.reason.google_network.model import Action, Block, Host, Layer4, Peer, Rule
+from compliance.reason.google_network.ranges import GOOGLE_APIS, is_public
 from compliance.reason.iam.truth import FALSE, TRUE, UNKNOWN, Truth, both, certain, either
 
 
@@ -42,7 +43,9 @@ def at_source(rule: Rule, address: str, host: Host | None, network: str) -> Trut
     """Whether a rule matches as far as the sender tells: its address, and whether the rule is for it."""
     if rule.egress:
         return both(_of_peer(rule.source, address, None, network, rule.action), _own(rule, host, network))
-    return both(_of_peer(rule.source, address, host, network, rule.action), _in_scope(rule.source, host, network))
+    return both(
+        _of_peer(rule.source, address, host, network, rule.action), _in_scope(rule.source, address, host, network)
+    )
 
 
 def at_destination(rule: Rule, address: str, host: Host | None, network: str) -> Truth:
@@ -50,7 +53,7 @@ def at_destination(rule: Rule, address: str, host: Host | None, network: str) ->
     if not rule.egress:
         return both(_of_peer(rule.destination, address, None, network, rule.action), _own(rule, host, network))
     truth = _of_peer(rule.destination, address, host, network, rule.action)
-    return both(truth, _in_scope(rule.destination, host, network))
+    return both(truth, _in_scope(rule.destination, address, host, network))
 
 
 def _own(rule: Rule, host: Host | None, network: str) -> Truth:
@@ -87,7 +90,10 @@ def _of_peer(peer: Peer, address: str, host: Host | None, network: str, action: 
     return either(truth, UNKNOWN) if peer.unread else truth
 
 
-def _in_scope(peer: Peer, host: Host | None, network: str) -> Truth:
+def _in_scope(peer: Peer, address: str, host: Host | None, network: str) -> Truth:
+    if peer.scope and host is None and (inside(address, GOOGLE_APIS) or not is_public(ipaddress.ip_network(address))):
+        # An endpoint of Private Service Connect or of Google's own services: of which context is not told here.
+        return UNKNOWN
     if peer.scope == "INTERNET":
         return certain(host is None)
     if peer.scope == "NON_INTERNET":

@@ -7,6 +7,7 @@ context keys".
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal
@@ -22,6 +23,7 @@ Qualifier = Literal["", "ForAllValues", "ForAnyValue"]
 
 EPOCH: Final = "aws:epochtime"
 """The time of a request as a number of seconds; `aws:CurrentTime` is a date, which no numeric operator can read."""
+_YEAR: Final = re.compile(r"\s*\d{4}\s*")
 _QUALIFIERS: Final[tuple[Qualifier, ...]] = ("ForAllValues", "ForAnyValue")
 
 
@@ -197,6 +199,8 @@ def _from_then_on(key: str, operator: Operator, not_before: Decimal, pieces: tup
     """Whether every time from `not_before` on compares so with the policy's (in the positive sense), or none does."""
     if operator.family != "date" and not (operator.family == "numeric" and key == EPOCH):
         return UNKNOWN
+    if _YEAR.fullmatch("".join(text for _, text in pieces)):
+        return UNKNOWN  # a number of seconds, or a year alone: documentation allows both readings
     text = format(not_before, "f")
     if operator.name.endswith(("GreaterThan", "GreaterThanEquals")):
         return TRUE if operator.compare(text, pieces) else UNKNOWN
