@@ -19,7 +19,8 @@ _NESTED = ("snp", "sev_snp", "sevsnp")
 """What an object of several kinds of evidence calls this one."""
 _REPORTS = ("report", "attestation_report", "snp_report", "outblob")
 _CERTIFICATES = ("vcek", "vlek", "ask", "asvk", "ark", "certificates", "certs", "cert_chain", "certificate_chain")
-_KINDS = ("VCEK", "VLEK", "ASK", "ASVK", "ARK")
+_OTHER_KINDS = ("CRL", "OTHER")
+"""Entries of a certificate table that are no certificates: a revocation list, or what the host's owner put there."""
 _TABLES = ("auxblob", "certificate_table")
 """Linux's configfs-tsm hands the report out as `outblob` and the certificate table as `auxblob`."""
 _ZERO_GUID = bytes(16)
@@ -223,7 +224,8 @@ def _certificates(value: Any, name: str) -> list[bytes]:
     if not value:
         return []
     if isinstance(value, Mapping):
-        if "cert_type" in value and value["cert_type"] not in _KINDS:  # a CRL, or what the host's owner put there
+        kind = value.get("cert_type", "")
+        if not isinstance(kind, str) or kind.upper().startswith(_OTHER_KINDS):
             return []
         inner = [value["data"]] if "data" in value else list(value.values())
         return [raw for entry in inner for raw in _certificates(entry, name)]

@@ -111,13 +111,15 @@ def _for_tenant(
 
 
 def _said(content: bytes) -> str:
-    """What a file says: of a DSSE envelope its payload, for base64 spells short names by chance and hides others."""
+    """What a file says; an envelope with its payload decoded, for base64 spells short names by chance."""
     try:
         envelope = json.loads(content)
-        content = base64.b64decode(envelope["payload"], validate=True)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        pass
-    return content.decode("utf-8", "replace")
+        payload = base64.b64decode(envelope.pop("payload"), validate=True).decode("utf-8", "replace")
+        for signature in envelope["signatures"]:
+            del signature["sig"]
+        return payload + json.dumps(envelope)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return content.decode("utf-8", "replace")
 
 
 def _named(folder: str, files: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -136,3 +136,8 @@ def test_nothing_else_than_plain_values_comes_out():
         with pytest.raises(AttestationError):
             load_yaml(text, "FILE")
     assert as_bytes(load_yaml("0: 0x10", "FILE", texts=True)) == b'{"0": "0x10"}'
+
+
+def test_a_block_that_overrides_what_it_merges_says_nothing_twice():
+    text = "common: &c {k: 1}\nnested:\n  b: &b {<<: *c, k: 2}\na: {<<: *b, z: 1}\n"
+    assert load_yaml(text, "F") == {"common": {"k": 1}, "nested": {"b": {"k": 2}}, "a": {"k": 2, "z": 1}}

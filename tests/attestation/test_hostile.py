@@ -303,6 +303,15 @@ def test_snp_with_its_certificates_in_json(run):
             {"report": b64(report), "certificate_chain": {str(n): b64(der) for n, der in enumerate(ders)}},
             {"outblob": b64(report), "auxblob": b64(certificate_table(*chain))},
             {"sev_snp": {"report": b64(report), "certs": texts}},
+            {"report": b64(report), "certs": texts, "snp": {"policy": "00"}},
+            {
+                "report": b64(report),
+                "cert_chain": [
+                    *({"cert_type": name, "data": list(der)} for name, der in zip(("VCEK", "ASK"), ders, strict=True)),
+                    {"cert_type": "CRL", "data": [1, 2]},
+                    {"cert_type": {"OTHER": "6c3f0a52-52ab-4c1e-9a35-50c7bd3c5f0f"}, "data": [3]},
+                ],
+            },
         ]
 
     for document in shapes(leaf, vendor.middle):
@@ -324,7 +333,12 @@ def test_a_tdx_quote_among_several_kinds(run):
     intel = Authority(ec.SECP256R1())
     quote = base64.b64encode(tdx_quote(intel)).decode()
     root = pem(intel.root)
-    for document in ({"tdx": {"quote": quote}}, {"intel_quote": quote}, {"outblob": quote, "auxblob": ""}):
+    for document in (
+        {"tdx": {"quote": quote}},
+        {"quote": quote, "tdx": {"attributes": "00"}},
+        {"intel_quote": quote},
+        {"outblob": quote, "auxblob": ""},
+    ):
         assert run("tdx", as_bytes(document), root=root)[0] == 0
     assert run("tdx", as_bytes({"tdx": {"other": quote}}), root=root)[0] == 2
 

@@ -357,3 +357,12 @@ def test_an_invalid_configuration_is_not_called_valid(tmp_path):
     (tmp_path / "program").chmod(0o755)
     with pytest.raises(ImageError, match=r"program validate .* broken"):
         publish.validate(tmp_path, tmp_path / "program", tmp_path / "rc")
+
+
+def test_what_an_earlier_version_wrote_of_a_build_is_read(tmp_path):
+    workspace = Workspace(tmp_path)
+    directory = workspace.output("cpu")
+    directory.mkdir(parents=True)
+    record = {name: value for name, value in dataclasses.asdict(artefact(directory)).items() if name != "directory"}
+    (directory / build.DESCRIPTION).write_text(json.dumps({**record, "root": "root.raw"}))
+    assert build.load(workspace, "cpu").root_hash == "ab" * 32

@@ -174,3 +174,20 @@ def test_the_status_of_a_failed_listing_is_not_ok():
     state = delegating()
     state.fail(LIST, B)
     assert {fact.status for fact in state.facts() if fact.api == LIST} == {Status.OK, Status.DENIED}
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_an_access_point_whose_policy_was_never_asked_for_leaves_the_door_open(several):
+    state = delegating()
+    (add_point_of_several_regions if several else add_point)(state)
+    if several:
+        del state.answers[POLICY_OF_SEVERAL, state.account(B), "wide"]
+    assert verdict(state) == "violated"
+
+
+def test_a_bucket_whose_region_is_not_told_may_have_access_points_elsewhere():
+    state = delegating()
+    assert verdict(state) == "proved"
+    for bucket in state.answer("s3:ListBuckets", B)["Buckets"]:
+        del bucket["BucketRegion"]
+    assert verdict(state) == "violated"

@@ -83,3 +83,7 @@ def test_the_witness_is_of_a_time_at_which_the_grant_holds():
     ]
     assert times
     assert all(READ <= time < FUTURE for time in times)
+
+
+def test_four_digits_may_be_a_year_or_seconds_and_are_not_taken_for_the_past():
+    assert judged(given("DateLessThan", NOW, "2030")).verdict(A, B, "data") != "proved"

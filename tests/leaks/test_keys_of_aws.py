@@ -111,3 +111,17 @@ def test_an_id_may_be_of_a_role_that_was_not_read():
     bucket(state, Principal={"AWS": "AROADELETEDLONGAGO"})
     state.fail("iam:GetAccountAuthorizationDetails", A)
     assert verdict(state) == "violated"
+
+
+@pytest.mark.parametrize(
+    "narrower",
+    [
+        {"StringNotEquals": {"aws:PrincipalServiceName": "cloudtrail.amazonaws.com"}},
+        {"StringLike": {"aws:PrincipalServiceName": "logs.*.amazonaws.com"}},
+        {"ForAnyValue:StringLike": {"aws:PrincipalServiceNamesList": "*.logs.amazonaws.com"}},
+    ],
+)
+def test_services_let_in_by_what_they_are_not_or_by_part_of_a_name_are_tried(narrower):
+    state = State(shared=False, locks=False)
+    bucket(state, Principal="*", Condition=IS_SERVICE | narrower)
+    assert verdict(state) == "violated"

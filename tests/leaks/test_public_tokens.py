@@ -41,6 +41,15 @@ OPEN = {
         TERRAFORM,
         {"StringLike": {f"{TERRAFORM}:sub": "organization:*:workspace:x:*"}},
     ),
+    "an environment of any repository": (GITHUB, {"StringEquals": {f"{GITHUB}:sub": "environment:production"}}),
+    "a branch of any repository": (GITHUB, {"StringLike": {f"{GITHUB}:sub": "ref:refs/heads/main"}}),
+    "guests of one identity pool": (
+        COGNITO,
+        {
+            "StringEquals": {f"{COGNITO}:aud": "us-east-1:4d2a"},
+            "ForAnyValue:StringLike": {f"{COGNITO}:amr": "unauthenticated"},
+        },
+    ),
     "any identity pool": (COGNITO, {"ForAnyValue:StringLike": {f"{COGNITO}:amr": "authenticated"}}),
 }
 CLOSED = {

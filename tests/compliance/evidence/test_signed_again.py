@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from compliance.evidence import reperform
 from compliance.evidence.dsse import LocalSigner, envelope, key_id, local_signer, pae
-from compliance.evidence.pack import Extras, write_pack
+from compliance.evidence.errors import EvidenceError
+from compliance.evidence.pack import Extras, _said, write_pack
 from compliance.evidence.standalone import verify as alone
 from compliance.facts.bundle import chained, open_bundle
 from compliance.facts.canonical import canonical, sha256
@@ -361,3 +362,48 @@ def test_pack_of_another_tenant_is_no_predecessor(made, tmp_path):
     code, lines = run(made, written, *trusted(made), "--previous", str(made / "acme"))
     assert (code, named(lines)) == (1, {"chain"})
     assert "acme" in next(line["message"] for line in lines if line["part"] == "chain")
+
+
+@pytest.mark.parametrize("keyid", [[], {}, 7, {"a": []}])
+def test_a_key_id_that_is_no_text_is_a_changed_envelope(made, pack, keyid):
+    rewrite(pack / "envelope.json", lambda held: held["signatures"][0].update(keyid=keyid))
+    code, parts = both(made, pack)
+    assert (code, "envelope.json" in parts) == (1, True)
+
+
+def test_one_signature_twice_with_and_without_its_key_id(made, pack):
+    rewrite(pack / "envelope.json", lambda held: held["signatures"].append({"sig": held["signatures"][0]["sig"]}))
+    assert both(made, pack)[0] in (0, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda held: held.pop("summary"),
+        lambda held: held.update(coverage=""),
+        lambda held: held["coverage"].update(waivers_without_effect=[[]]),
+    ],
+    ids=["no summary", "coverage as text", "odd waivers"],
+)
+def test_results_of_another_form_are_named_when_judged_again(made, pack, change):
+    rewrite(pack / "results.json", change)
+    code, parts = both(made, pack, "--reperform")
+    assert (code, "results.json" in parts) == (1, True)
+
+
+def test_a_refused_pack_leaves_nothing_that_stops_the_next(made, tmp_path):
+    bundle = open_bundle(made / "first" / "bundle")
+    folder = tmp_path / "000001"
+    extras = Extras(redaction_key=b"k" * 32, references={"node.yaml": b"tenant: globex"})
+    with pytest.raises(EvidenceError, match="names another tenant"):
+        write_pack(folder, bundle, judge(bundle), signer(made), extras, tenant="acme")
+    assert not folder.exists()
+
+
+def test_an_envelope_says_what_is_in_its_base64_and_not_what_base64_spells():
+    held = {"payload": base64.b64encode(b"for acme").decode(), "payloadType": "t"}
+    said = _said(canonical({**held, "signatures": [{"sig": "Z2xvYmV4", "keyid": "initech"}], "more": "hooli"}))
+    assert all(word in said for word in ("for acme", "initech", "hooli"))
+    assert held["payload"] not in said
+    assert "Z2xvYmV4" not in said
+    assert _said(b"globex") == "globex"
