@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ LIMIT = 900.0
 LONGEST_LINE = 8 << 20
 GLANCE = 2.0
 """Seconds between two looks at the console while the node is silent."""
+CRASHED = "not syncing: Fatal exception"
+"""What a Linux kernel says when a processor's exception stops it (`kernel/panic.c`, `arch/x86/kernel/dumpstack.c`)."""
+MOST_CRASHES = 2
 GIVEN_UP = "No bootable option or device was found"
 """What the firmware says before it waits for a person for ever."""
 TELLING = ("Kernel panic", "verity:", "Security Violation", "Access Denied", "No bootable option", "emergency")
@@ -72,6 +75,8 @@ class Boot:
     console: str
     ak_public: bytes
     timed_out: bool = False
+    crashes: tuple[str, ...] = ()
+    """What earlier starts of the same machine said that ended in a processor's exception."""
 
     @property
     def evidence(self) -> Mapping[str, Any] | None:
@@ -98,7 +103,10 @@ def boot(
     limit: float = LIMIT,
     told: Callable[[Mapping[str, Any], float], None] | None = None,
 ) -> Boot:
-    """Boots once and waits until the machine is off or the time is up.
+    """Boots and waits until the machine is off or the time is up.
+
+    A machine whose kernel stops on a processor's exception before its node has said a word is started again: software
+    emulation delivers one now and then. What such a start said is in `crashes`.
 
     Args:
         machine: what to boot.
@@ -110,6 +118,20 @@ def boot(
         ImageError: QEMU or the TPM did not start. A machine that does not come up is a result, not an error.
     """
     asked = assignment or Assignment(secrets.token_bytes(32))
+    crashes: list[str] = []
+    while True:
+        found = _once(machine, asked, limit, told)
+        if found.messages or CRASHED not in found.console or len(crashes) == MOST_CRASHES:
+            return replace(found, crashes=tuple(crashes))
+        crashes.append(found.why())
+
+
+def _once(
+    machine: Machine,
+    asked: Assignment,
+    limit: float,
+    told: Callable[[Mapping[str, Any], float], None] | None,
+) -> Boot:
     machine.directory.mkdir(parents=True, exist_ok=True)
     public = tpm.manufacture(machine.directory)
     variables = machine.directory / "variables.fd"

@@ -144,6 +144,8 @@ def boot(
     where = booter.Machine(directory, disk, attempt(lambda: firmware.enrolled(workspace)))
     say(f"booting {disk.name} (software emulation: a minute or two)")
     result = attempt(lambda: booter.boot(where, limit=limit))
+    for said in result.crashes:
+        say(f"started again after: {said}")
     if save is not None:
         save.write_text(json.dumps(saved(result), indent=1) + "\n")
     evidence = result.evidence

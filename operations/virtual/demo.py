@@ -175,6 +175,7 @@ def _trained(tenant: str, found: Run) -> dict[str, Any]:
         "checkpoint": result["checkpoint"],
         "model": result["model"],
         "sandbox": worker.get("sandbox"),
+        "started_again": list(found.started_again),
         "seconds": {
             "agent started": found.boot.times.get("started"),
             "evidence": found.boot.times.get("evidence"),

@@ -67,6 +67,11 @@ class Run:
         """Seconds from power-on to the first training step."""
         return self.boot.times.get("progress")
 
+    @property
+    def started_again(self) -> tuple[str, ...]:
+        """A line for each start before this one that ended in a processor's exception of the emulation."""
+        return tuple(f"started again after: {said}" for said in self.boot.crashes)
+
     def why(self) -> str:
         """Why there is no result, in the words of whoever stopped it."""
         failed = self.event("failed") or next((m for m in self.boot.messages if m.get("event") == "error"), None)

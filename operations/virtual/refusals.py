@@ -210,7 +210,7 @@ def _judged(place: Range, name: str, tried: str, found: Run, *, register: int | 
         told = outcome is not None and outcome.accepted
     else:
         told = any(line.startswith(f"PCR {register} differs") for line in differences)
-    words = (found.why(), *differences)
+    words = (found.why(), *differences, *found.started_again)
     return Refusal(
         name, tried, denied and told and found.result is None, _denied_by(words[0]), words, found.boot.seconds
     )
